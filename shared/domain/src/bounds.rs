@@ -1,0 +1,109 @@
+//! Every bound of Flotilla in one place (invariant I7), with the relations between them checked by the compiler.
+
+use std::time::Duration;
+
+/// Jobs one claim, one flush or one duty's step touches at most.
+pub const FLUSH_JOBS_MAX: usize = 1_000;
+/// Bytes of one job's payload as received.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one request that carries one job: the payload and its envelope.
+pub const REQUEST_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 16 * 1024;
+/// Jobs in one batch request.
+pub const BATCH_JOBS_MAX: usize = 10_000;
+/// Bytes of one batch request.
+pub const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Levels of arrays and objects in a payload.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Bytes of a stored result.
+pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of live output kept with a job.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Captured log lines of one attempt; later ones are counted, not kept.
+pub const LOG_LINES_MAX: usize = 1_000;
+/// Bytes of one captured log line; the rest is cut.
+pub const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a failure's sentence; the rest is cut.
+pub const FAILURE_MESSAGE_BYTES_MAX: usize = 2 * 1024;
+/// Characters of an idempotency, unique or group key.
+pub const KEY_CHARS_MAX: usize = 200;
+/// Tags of one job.
+pub const TAGS_MAX: usize = 16;
+/// Characters of one tag.
+pub const TAG_CHARS_MAX: usize = 64;
+/// Characters of a queue, kind, tenant or endpoint name.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Characters of a URL.
+pub const URL_CHARS_MAX: usize = 2_048;
+/// Rows of one listing page.
+pub const PAGE_ROWS_MAX: usize = 200;
+/// Rows of one listing page when the caller names no limit.
+pub const PAGE_ROWS_DEFAULT: usize = 50;
+/// Rows a listing with a rare filter looks at before it returns a short page and says where it stopped.
+pub const PAGE_SCAN_ROWS_MAX: usize = 20_000;
+
+/// How far ahead `run_at` may lie.
+pub const RUN_AT_AHEAD_MAX: Duration = days(400);
+/// How long a handler may run at most, whatever its job asks for.
+pub const TIMEOUT_MAX: Duration = hours(24);
+/// The shortest timeout that can be asked for.
+pub const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// Attempts a job may ask for.
+pub const ATTEMPTS_MAX: u16 = 100;
+/// Worker crashes after which a job is given up as `worker_lost`.
+pub const CRASHES_MAX: u16 = 3;
+/// Claims of one job that may end in a free deferral; past this every deferral costs an attempt.
+pub const FREE_DEFERRALS_MAX: u32 = 200;
+/// The longest wait a rate-limited outcome may ask for.
+pub const RATE_LIMIT_WAIT_MAX: Duration = hours(24);
+
+/// How long a worker may run jobs without renewing (queue-core, *Fences and idempotence*).
+pub const LEASE_FOR: Duration = Duration::from_secs(20);
+/// How often a worker renews its lease.
+pub const LEASE_RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How long one renewal may take before it counts as missed.
+pub const LEASE_RENEW_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a cancelled or timed-out handler may take to return before it is aborted.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// How long a drain waits for running jobs before it hands the rest back.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(25);
+/// Finished jobs a worker buffers while the store is away.
+pub const SETTLE_BUFFER_MAX: usize = 20_000;
+
+/// How long an idempotency key is remembered.
+pub const IDEMPOTENCY_KEPT: Duration = hours(24);
+/// How long succeeded jobs are kept unless their queue says otherwise.
+pub const SUCCEEDED_KEPT: Duration = days(1);
+/// How long dead jobs are kept unless their queue says otherwise.
+pub const DEAD_KEPT: Duration = days(30);
+/// How long cancelled and expired jobs are kept unless their queue says otherwise.
+pub const STOPPED_KEPT: Duration = days(7);
+
+/// Ids one class of the embedded broker holds; the rest waits in the store and is fetched when the class runs low.
+pub const EMBEDDED_CLASS_IDS_MAX: usize = 100_000;
+/// Ids in one broker message (queue-core, decision 7).
+pub const EMISSION_IDS_MAX: usize = 32;
+/// Events the live feed keeps for one job.
+pub const FEED_EVENTS_MAX: usize = 512;
+/// Jobs the in-process live feed keeps events of.
+pub const FEED_JOBS_MAX: usize = 4_096;
+
+const fn hours(n: u64) -> Duration {
+    Duration::from_secs(n * 3_600)
+}
+
+const fn days(n: u64) -> Duration {
+    hours(n * 24)
+}
+
+const _: () = {
+    assert!(LEASE_FOR.as_secs() >= 3 * LEASE_RENEW_EVERY.as_secs(), "a lease must survive two missed renewals");
+    assert!(LEASE_RENEW_TIMEOUT.as_secs() < LEASE_RENEW_EVERY.as_secs(), "a hanging renewal must end before the next");
+    assert!(CANCEL_GRACE.as_secs() < DRAIN_GRACE.as_secs(), "a drain must leave time for a cancel's grace");
+    assert!(BATCH_BYTES_MAX > REQUEST_BYTES_MAX, "a batch must hold at least one full job");
+    assert!(JSON_DEPTH_MAX < 128, "the JSON parser itself refuses 128 levels; ours must be the one that speaks");
+    assert!(SUCCEEDED_KEPT.as_secs() >= IDEMPOTENCY_KEPT.as_secs(), "a remembered key must find its job");
+    assert!(CRASHES_MAX > 1, "one crash must not kill a job");
+    assert!(EMISSION_IDS_MAX <= FLUSH_JOBS_MAX, "one message must fit one claim");
+    assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX < PAGE_SCAN_ROWS_MAX, "pages nest in scans");
+    assert!(TIMEOUT_MIN.as_millis() < TIMEOUT_MAX.as_millis(), "timeouts are a range");
+};

@@ -1,0 +1,42 @@
+//! `store` is the port through which everything reads and writes jobs. It does not connect, migrate or retry.
+//!
+//! Five roles, each an object-safe trait of domain operations; one adapter implements them all. What an
+//! adapter promises is what the contract suite (feature `contract`) checks, and nothing else is promised.
+//!
+//! Three rules hold for every method:
+//! - **Atomic.** A call happens whole or not at all, also when its future is dropped: dropping may lose
+//!   the *reply*, never half of the work.
+//! - **The store's clock.** No caller passes "now"; [`Store::now`] is the estimate of it for those who need one.
+//! - **`queued` implies an emission** (I16): whatever makes jobs `queued` returns the emissions that list
+//!   them; the caller hands those to the broker and need not succeed, because the upkeep re-sends.
+
+mod access;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+mod intake;
+mod mint;
+mod reports;
+mod upkeep;
+mod work;
+
+use std::sync::Arc;
+
+use domain::Timestamp;
+
+pub use access::{Access, ApiKey, AuditRow, Endpoint, NewApiKey, Scopes};
+pub use error::{ActError, EnqueueError, StoreError, WorkError};
+pub use intake::{Acceptance, Accepted, Actor, Enqueued, Intake, Remembered, Replay};
+pub use mint::Mint;
+pub use reports::{AttemptLog, Depth, JobPage, PageRequest, Reports, TimelineEntry, WorkerRow};
+pub use upkeep::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Upkeep};
+pub use work::{Claim, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration};
+
+/// Everything a store can do, for the composition root; roles take the one trait they need.
+pub trait Store: Intake + Work + Upkeep + Reports + Access {
+    /// The store's clock: the process's clock corrected by the measured offset.
+    fn now(&self) -> Timestamp;
+}
+
+/// A store shared by the roles of a process.
+pub type SharedStore = Arc<dyn Store>;

@@ -1,0 +1,88 @@
+//! What duties do to jobs. Every method is idempotent, bounded by `limit`, and may run in any number of processes.
+
+use async_trait::async_trait;
+use domain::{Class, Emission, EmissionId, Timestamp, WorkerId};
+
+use crate::StoreError;
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Promoted {
+    /// Jobs that became `queued`.
+    pub promoted: usize,
+    /// Jobs that became `expired`.
+    pub expired: usize,
+    /// Timers that concerned nothing any more.
+    pub noise: usize,
+    pub emissions: Vec<Emission>,
+    /// When the next timer is due; `None`: no timer at all. At or before now: call again.
+    pub next_timer: Option<Timestamp>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Released {
+    pub released: usize,
+    pub emissions: Vec<Emission>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rescued {
+    /// Workers found dead in this pass.
+    pub workers: Vec<WorkerId>,
+    /// Jobs that wait for another attempt.
+    pub retried: usize,
+    /// Jobs that ended as `worker_lost`.
+    pub dead: usize,
+    /// Jobs that ended as cancelled, because that was asked for.
+    pub cancelled: usize,
+    pub emissions: Vec<Emission>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Retained {
+    pub jobs: usize,
+    pub keys: usize,
+    pub workers: usize,
+}
+
+/// What the broker says of one class, for [`Upkeep::emissions_due`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClassNeed {
+    pub class: Class,
+    /// How many ids it can take.
+    pub room: usize,
+}
+
+/// Ids to hand to the broker again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Emitted {
+    pub emissions: Vec<Emission>,
+}
+
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Makes due jobs `queued` and late ones `expired`, earliest first. Only timers that still agree with their job count.
+    async fn promote(&self, limit: usize) -> Result<Promoted, StoreError>;
+
+    /// Frees parked jobs whose reason is gone: `no_worker` when a worker with a live lease knows the kind.
+    /// In (priority, id) order.
+    async fn release(&self, limit: usize) -> Result<Released, StoreError>;
+
+    /// Gives back what dead workers run: leases decide, never age. A crash costs the attempt; at
+    /// [`domain::bounds::CRASHES_MAX`] crashes or at the last attempt the job is dead as `worker_lost`.
+    async fn rescue(&self, limit: usize) -> Result<Rescued, StoreError>;
+
+    /// Declares every worker dead that registered before this process opened the store, when the adapter can know that (an
+    /// exclusive lock on an embedded database): their jobs are rescued at the next pass without waiting for leases.
+    async fn bury_predecessors(&self) -> Result<usize, StoreError>;
+
+    /// What the broker must be told again. For a class with `room`, the queued jobs it may not hold, oldest
+    /// first; repeats are harmless. At most `limit` ids.
+    async fn emissions_due(&self, needs: &[ClassNeed], limit: usize) -> Result<Emitted, StoreError>;
+
+    /// The broker has confirmed these.
+    async fn emissions_sent(&self, ids: &[EmissionId]) -> Result<(), StoreError>;
+
+    /// Deletes what is kept no longer: ended jobs past their retention with all that belongs to them, expired
+    /// keys, workers long dead. Never a live job.
+    async fn retain(&self, limit: usize) -> Result<Retained, StoreError>;
+}
