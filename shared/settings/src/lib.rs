@@ -1,1 +1,12 @@
-//! Placeholder.
+//! `settings` reads every setting once, from the environment and `flotilla.toml`, and reports every problem at once.
+//! It is the only place that reads the environment (I11). It does not act on what it reads.
+
+mod reader;
+mod secret;
+mod source;
+pub mod vars;
+
+pub use reader::{Problem, Reader, SettingsError};
+pub use secret::Secret;
+pub use source::{Source, SourceError};
+pub use vars::Var;

@@ -1,1 +1,8 @@
-//! Placeholder.
+//! `telemetry` declares what Flotilla says about itself: log format, field names, metric names. It does not decide what is worth saying.
+
+pub mod fields;
+mod logs;
+mod metrics;
+
+pub use logs::{LogFormat, LogsError, init};
+pub use metrics::{MetricSpec, Metrics, SPECS, resident_bytes};

@@ -1,0 +1,165 @@
+//! Which class gives the next id: stride scheduling by weight, work-conserving, idle classes enter at the front
+//! (queue-core, decision 6).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use domain::{Class, JobId};
+
+/// One whole share; a class advances by this over its weight for each id it gives.
+const STRIDE: u64 = 1 << 16;
+
+#[derive(Debug, Default)]
+struct Buffer {
+    ids: VecDeque<JobId>,
+    /// Virtual time at which this class is next due; the smallest goes first.
+    pass: u64,
+}
+
+/// Ids in hand, by class.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    classes: BTreeMap<Class, Buffer>,
+    /// The pass of the class that gave last: where a class that was idle enters.
+    now: u64,
+}
+
+impl Buffers {
+    pub fn len(&self, class: &Class) -> usize {
+        self.classes.get(class).map_or(0, |buffer| buffer.ids.len())
+    }
+
+    pub fn push_back(&mut self, class: &Class, ids: impl IntoIterator<Item = JobId>) {
+        self.entering(class).ids.extend(ids);
+    }
+
+    /// Puts ids back in front, in their order.
+    pub fn push_front(&mut self, class: &Class, ids: impl DoubleEndedIterator<Item = JobId>) {
+        let buffer = self.entering(class);
+        ids.rev().for_each(|id| buffer.ids.push_front(id));
+    }
+
+    /// Takes up to `ids_max` ids from the classes that `open` allows, grouped by class in the order of the first draw.
+    pub fn take(&mut self, ids_max: usize, open: impl Fn(&Class) -> bool) -> Vec<(Class, Vec<JobId>)> {
+        let mut taken: Vec<(Class, Vec<JobId>)> = Vec::new();
+        for _ in 0..ids_max {
+            let Some((class, id)) = self.next(&open) else { break };
+            match taken.iter_mut().find(|(of, _)| *of == class) {
+                Some((_, ids)) => ids.push(id),
+                None => taken.push((class, vec![id])),
+            }
+        }
+        taken
+    }
+
+    fn next(&mut self, open: impl Fn(&Class) -> bool) -> Option<(Class, JobId)> {
+        let waiting = self.classes.iter_mut().filter(|(class, buffer)| !buffer.ids.is_empty() && open(class));
+        // Equal passes: the more important class first.
+        let (class, buffer) = waiting.min_by_key(|(class, buffer)| (buffer.pass, std::cmp::Reverse(class.priority)))?;
+        self.now = buffer.pass;
+        buffer.pass += STRIDE / u64::from(class.priority.weight());
+        let id = buffer.ids.pop_front()?;
+        Some((class.clone(), id))
+    }
+
+    /// The class's buffer; one that was empty has no claim on the past and none on the future.
+    fn entering(&mut self, class: &Class) -> &mut Buffer {
+        if !self.classes.contains_key(class) {
+            self.classes.insert(class.clone(), Buffer::default());
+        }
+        let now = self.now;
+        let buffer = self.classes.entry(class.clone()).or_default();
+        if buffer.ids.is_empty() {
+            buffer.pass = now;
+        }
+        buffer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Priority, QueueName};
+    use proptest::prelude::*;
+    use uuid_like::ids;
+
+    mod uuid_like {
+        use domain::JobId;
+
+        pub fn ids(n: u128) -> Vec<JobId> {
+            (0..n).map(|i| JobId::from_bytes(i.to_be_bytes())).collect()
+        }
+    }
+
+    fn class(priority: Priority) -> Class {
+        Class { queue: QueueName::of("q"), priority }
+    }
+
+    fn counts(taken: &[(Class, Vec<JobId>)]) -> BTreeMap<Priority, usize> {
+        taken.iter().map(|(class, ids)| (class.priority, ids.len())).collect()
+    }
+
+    #[test]
+    fn busy_classes_share_by_weight_and_none_starves() {
+        let mut buffers = Buffers::default();
+        Priority::ALL.iter().for_each(|p| buffers.push_back(&class(*p), ids(1_000)));
+        let counts = counts(&buffers.take(310, |_| true));
+        let share = |p| counts.get(&p).copied().unwrap_or(0);
+        assert_eq!([160, 80, 40, 20, 10], Priority::ALL.map(share));
+    }
+
+    #[test]
+    fn a_class_that_was_idle_goes_next_but_does_not_catch_up() {
+        let mut buffers = Buffers::default();
+        buffers.push_back(&class(Priority::Bulk), ids(1_000));
+        buffers.take(500, |_| true);
+        buffers.push_back(&class(Priority::Critical), ids(1_000));
+        let first = buffers.take(1, |_| true);
+        assert_eq!(first[0].0.priority, Priority::Critical);
+        let counts = counts(&buffers.take(170, |_| true));
+        assert_eq!(counts[&Priority::Bulk], 10, "sixteen to one, not more: {counts:?}");
+    }
+
+    #[test]
+    fn one_busy_class_gets_everything() {
+        let mut buffers = Buffers::default();
+        buffers.push_back(&class(Priority::Bulk), ids(50));
+        assert_eq!(counts(&buffers.take(100, |_| true))[&Priority::Bulk], 50);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_in_its_order() {
+        let mut buffers = Buffers::default();
+        let all = ids(5);
+        buffers.push_back(&class(Priority::Normal), all.clone());
+        let taken = buffers.take(3, |_| true);
+        buffers.push_front(&class(Priority::Normal), taken[0].1.iter().copied());
+        assert_eq!(buffers.take(5, |_| true)[0].1, all);
+    }
+
+    #[test]
+    fn closed_classes_wait() {
+        let mut buffers = Buffers::default();
+        Priority::ALL.iter().for_each(|p| buffers.push_back(&class(*p), ids(2)));
+        let taken = buffers.take(100, |class| class.priority == Priority::Low);
+        assert_eq!(counts(&taken), BTreeMap::from([(Priority::Low, 2)]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_is_given_once(pushes in prop::collection::vec((0_u8..5, 1_u128..40), 1..20), chunk in 1_usize..64) {
+            let mut buffers = Buffers::default();
+            let mut pushed = 0;
+            for (code, n) in pushes {
+                buffers.push_back(&class(Priority::from_code(code).expect("five")), ids(n));
+                pushed += usize::try_from(n).expect("small");
+            }
+            let mut given = 0;
+            loop {
+                let n: usize = buffers.take(chunk, |_| true).iter().map(|(_, ids)| ids.len()).sum();
+                if n == 0 { break; }
+                given += n;
+            }
+            prop_assert_eq!(given, pushed);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The broker inside one process: bounded buffers in memory, rebuilt from the store at every start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use domain::bounds::EMBEDDED_CLASS_IDS_MAX;
+use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{Answer, Broker, BrokerError, Buffers, Delivery, Lack, Publisher, Receipt, Subscriber, Subscription};
+
+/// The in-process broker. Clones share it.
+#[derive(Clone)]
+pub struct EmbeddedBroker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Told whenever an id arrived; every waiting subscriber looks again.
+    arrived: Notify,
+    class_ids_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    buffers: Buffers,
+    declared: BTreeSet<QueueName>,
+    /// Classes that refused an id or have just been declared: the store may hold more than we do.
+    lacking: BTreeMap<Class, u64>,
+    generation: u64,
+}
+
+impl Default for EmbeddedBroker {
+    fn default() -> Self {
+        Self::with_capacity(EMBEDDED_CLASS_IDS_MAX)
+    }
+}
+
+impl EmbeddedBroker {
+    /// A broker that holds at most `class_ids_max` ids of each class.
+    pub fn with_capacity(class_ids_max: usize) -> Self {
+        Self { shared: Arc::new(Shared { state: Mutex::default(), arrived: Notify::new(), class_ids_max }) }
+    }
+
+    /// How many ids it holds of this class.
+    pub fn depth(&self, class: &Class) -> usize {
+        self.shared.state.lock().buffers.len(class)
+    }
+}
+
+impl State {
+    fn lack(&mut self, class: Class) {
+        self.generation += 1;
+        self.lacking.insert(class, self.generation);
+    }
+}
+
+impl Shared {
+    /// A lacking class is refilled when it has run low, in large steps: a scan for a handful of ids would mostly repeat what is here.
+    fn low_water(&self) -> usize {
+        self.class_ids_max / 8
+    }
+}
+
+#[async_trait]
+impl Publisher for EmbeddedBroker {
+    async fn declare(&self, queues: &[QueueName]) -> Result<(), BrokerError> {
+        let mut state = self.shared.state.lock();
+        for queue in queues {
+            if state.declared.insert(queue.clone()) {
+                Priority::ALL.into_iter().for_each(|priority| state.lack(Class { queue: queue.clone(), priority }));
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, emissions: &[Emission]) -> Result<Vec<EmissionId>, BrokerError> {
+        let mut taken = Vec::with_capacity(emissions.len());
+        {
+            let mut state = self.shared.state.lock();
+            for emission in emissions {
+                if state.buffers.len(&emission.class) + emission.jobs.len() > self.shared.class_ids_max {
+                    state.lack(emission.class.clone());
+                    continue;
+                }
+                state.buffers.push_back(&emission.class, emission.jobs.iter().copied());
+                taken.push(emission.id);
+            }
+        }
+        self.shared.arrived.notify_waiters();
+        Ok(taken)
+    }
+
+    async fn lacks(&self) -> Result<Vec<Lack>, BrokerError> {
+        let state = self.shared.state.lock();
+        let low = state.lacking.iter().map(|(class, generation)| (class, state.buffers.len(class), *generation));
+        let low = low.filter(|(_, held, _)| *held <= self.shared.low_water());
+        Ok(low.map(|(class, held, generation)| Lack { class: class.clone(), room: self.shared.class_ids_max - held, generation }).collect())
+    }
+
+    async fn refilled(&self, lack: &Lack) {
+        let mut state = self.shared.state.lock();
+        if state.lacking.get(&lack.class) == Some(&lack.generation) {
+            state.lacking.remove(&lack.class);
+        }
+    }
+}
+
+#[async_trait]
+impl Broker for EmbeddedBroker {
+    async fn subscribe(&self, to: Subscription) -> Result<Box<dyn Subscriber>, BrokerError> {
+        Ok(Box::new(EmbeddedSubscriber { shared: Arc::clone(&self.shared), to, closed: AtomicBool::new(false) }))
+    }
+}
+
+struct EmbeddedSubscriber {
+    shared: Arc<Shared>,
+    to: Subscription,
+    closed: AtomicBool,
+}
+
+impl EmbeddedSubscriber {
+    fn take_now(&self, ids_max: usize) -> Vec<Delivery> {
+        let open = |class: &Class| match &self.to {
+            Subscription::All => true,
+            Subscription::Queues(queues) => queues.contains(&class.queue),
+        };
+        let taken = self.shared.state.lock().buffers.take(ids_max, open);
+        let receipt = || Box::new(EmbeddedReceipt { shared: Arc::clone(&self.shared) });
+        taken.into_iter().map(|(class, ids)| Delivery::new(class, ids, Vec::new(), receipt())).collect()
+    }
+}
+
+#[async_trait]
+impl Subscriber for EmbeddedSubscriber {
+    async fn take(&self, ids_max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        loop {
+            // Registered before looking, so that an id arriving in between wakes us.
+            let arrived = self.shared.arrived.notified();
+            if self.closed.load(Ordering::Acquire) {
+                return Err(BrokerError::Closed);
+            }
+            let taken = self.take_now(ids_max);
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            arrived.await;
+        }
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.shared.arrived.notify_waiters();
+    }
+}
+
+struct EmbeddedReceipt {
+    shared: Arc<Shared>,
+}
+
+impl Receipt for EmbeddedReceipt {
+    fn answer(self: Box<Self>, class: Class, jobs: Vec<JobId>, answer: Answer) {
+        if answer == Answer::Requeue && !jobs.is_empty() {
+            self.shared.state.lock().buffers.push_front(&class, jobs.into_iter());
+            self.shared.arrived.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Every setting there is: name, default, meaning. The configuration page is generated from this list.
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Var {
+    /// `FLOTILLA_…` in the environment; without the prefix and in lower case, the key in `flotilla.toml`.
+    pub name: &'static str,
+    /// As text, or empty when there is none.
+    pub default: &'static str,
+    pub doc: &'static str,
+}
+
+impl Var {
+    /// The key in `flotilla.toml`.
+    pub fn key(&self) -> String {
+        self.name.trim_start_matches("FLOTILLA_").to_ascii_lowercase()
+    }
+}
+
+macro_rules! vars {
+    ($($ident:ident = $name:literal, $default:literal, $doc:literal;)*) => {
+        $(#[doc = $doc] pub const $ident: Var = Var { name: $name, default: $default, doc: $doc };)*
+
+        /// All of them, in the order of the configuration page.
+        pub const ALL: &[Var] = &[$($ident,)*];
+    };
+}
+
+vars! {
+    CONFIG = "FLOTILLA_CONFIG", "flotilla.toml", "The settings file; it may be missing. The environment wins over it.";
+    DATA_DIR = "FLOTILLA_DATA_DIR", ".flotilla", "Where one-process mode keeps its database, its secret key and the CLI's credentials.";
+    DATABASE_URL = "FLOTILLA_DATABASE_URL", "", "The store. Default: `sqlite://` and `flotilla.db` in the data directory.";
+    BROKER_URL = "FLOTILLA_BROKER_URL", "embedded:", "The broker. `embedded:` is in this process.";
+    REDIS_URL = "FLOTILLA_REDIS_URL", "embedded:", "Shared limits, breakers and the live feed. `embedded:` is in this process.";
+    LISTEN = "FLOTILLA_LISTEN", "127.0.0.1:8080", "Where the API listens; port 0 takes any free one.";
+    WORKER_SLOTS = "FLOTILLA_WORKER_SLOTS", "10", "Jobs that one worker process runs at the same time.";
+    QUEUES = "FLOTILLA_QUEUES", "", "Queues to declare besides those of the known kinds, separated by commas.";
+    SECRET_KEY = "FLOTILLA_SECRET_KEY", "", "32 bytes as 64 hex digits: seals secrets and hashes API keys. One-process mode makes its own and keeps it in the data directory.";
+    WEBHOOKS_ALLOW = "FLOTILLA_WEBHOOKS_ALLOW", "", "Addresses that deliveries may reach although they are not public, as `address[/prefix][:port]`, separated by commas. Plain http is allowed to them.";
+    WEBHOOKS_HTTP = "FLOTILLA_WEBHOOKS_HTTP", "false", "Whether deliveries may use plain http to public addresses.";
+    WEBHOOKS_PORTS = "FLOTILLA_WEBHOOKS_PORTS", "443,80", "Ports of public addresses that deliveries may reach, separated by commas.";
+    SUCCEEDED_KEPT = "FLOTILLA_SUCCEEDED_KEPT", "1d", "How long succeeded jobs are kept (at least 24 h, so that a repeated idempotency key finds its job).";
+    DEAD_KEPT = "FLOTILLA_DEAD_KEPT", "30d", "How long dead jobs are kept.";
+    STOPPED_KEPT = "FLOTILLA_STOPPED_KEPT", "7d", "How long cancelled and expired jobs are kept.";
+    LOG = "FLOTILLA_LOG", "info", "What is logged, as tracing directives: `info`, `info,runtime=debug`.";
+    LOG_FORMAT = "FLOTILLA_LOG_FORMAT", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.";
+}
