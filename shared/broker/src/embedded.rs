@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::bounds::EMBEDDED_CLASS_IDS_MAX;
 use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::{Answer, Broker, BrokerError, Buffers, Delivery, Lack, Publisher, Receipt, Subscriber, Subscription};
+
+/// How often a class that is empty counts as lacking, whatever we believe: it heals a hint that was lost on its way here.
+const EMPTY_IS_DOUBTED_EVERY: Duration = Duration::from_secs(15);
 
 /// The in-process broker. Clones share it.
 #[derive(Clone)]
@@ -32,6 +37,7 @@ struct State {
     /// Classes that refused an id or have just been declared: the store may hold more than we do.
     lacking: BTreeMap<Class, u64>,
     generation: u64,
+    doubted_at: Option<Instant>,
 }
 
 impl Default for EmbeddedBroker {
@@ -56,6 +62,18 @@ impl State {
     fn lack(&mut self, class: Class) {
         self.generation += 1;
         self.lacking.insert(class, self.generation);
+    }
+
+    /// Now and then, every empty class may lack something.
+    fn doubt(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(*self.doubted_at.get_or_insert(now)) < EMPTY_IS_DOUBTED_EVERY {
+            return;
+        }
+        self.doubted_at = Some(now);
+        let classes = self.declared.iter().flat_map(|queue| Priority::ALL.map(|priority| Class { queue: queue.clone(), priority }));
+        let empty: Vec<Class> = classes.filter(|class| self.buffers.len(class) == 0).collect();
+        empty.into_iter().for_each(|class| self.lack(class));
     }
 }
 
@@ -96,7 +114,8 @@ impl Publisher for EmbeddedBroker {
     }
 
     async fn lacks(&self) -> Result<Vec<Lack>, BrokerError> {
-        let state = self.shared.state.lock();
+        let mut state = self.shared.state.lock();
+        state.doubt();
         let low = state.lacking.iter().map(|(class, generation)| (class, state.buffers.len(class), *generation));
         let low = low.filter(|(_, held, _)| *held <= self.shared.low_water());
         Ok(low.map(|(class, held, generation)| Lack { class: class.clone(), room: self.shared.class_ids_max - held, generation }).collect())
@@ -168,5 +187,23 @@ impl Receipt for EmbeddedReceipt {
             self.shared.state.lock().buffers.push_front(&class, jobs.into_iter());
             self.shared.arrived.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I1: a hint that got lost between the store and the broker is found without any event.
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_class_is_doubted_again_and_again() {
+        let broker = EmbeddedBroker::default();
+        broker.declare(&[QueueName::of("q")]).await.expect("declared");
+        for lack in broker.lacks().await.expect("answered") {
+            broker.refilled(&lack).await;
+        }
+        assert_eq!(broker.lacks().await.expect("answered"), Vec::new());
+        tokio::time::advance(EMPTY_IS_DOUBTED_EVERY).await;
+        assert_eq!(broker.lacks().await.expect("answered").len(), Priority::ALL.len());
     }
 }

@@ -1,0 +1,83 @@
+//! Gives back what dead workers run. Leases decide, never age.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::bounds::LEASE_FOR;
+use parking_lot::Mutex;
+use store::Upkeep;
+use tokio::time::Instant;
+
+use super::PASS_ROWS_MAX;
+use crate::Predecessors;
+use crate::duty::{Duty, DutyError, Next, Report};
+use crate::emitter::Emitter;
+
+/// Two lease times: long enough for workers that were cut off, too, to renew or to record what they buffered.
+const QUIET: Duration = LEASE_FOR.saturating_mul(2);
+
+/// Jobs of workers whose lease is over.
+pub struct Rescue {
+    upkeep: Arc<dyn Upkeep>,
+    emitter: Emitter,
+    patience: Mutex<QuietTime>,
+}
+
+/// When this rescuer may act: not right after it (re)gained the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum QuietTime {
+    Until(Instant),
+    /// The store did not answer last time.
+    StoreAway,
+    Over,
+}
+
+impl Rescue {
+    pub fn new(upkeep: Arc<dyn Upkeep>, emitter: Emitter, predecessors: Predecessors) -> Self {
+        let patience = match predecessors {
+            Predecessors::MayLive => QuietTime::Until(Instant::now() + QUIET),
+            Predecessors::Buried => QuietTime::Over,
+        };
+        Self { upkeep, emitter, patience: Mutex::new(patience) }
+    }
+
+    fn is_quiet(&self) -> bool {
+        let mut patience = self.patience.lock();
+        if matches!(*patience, QuietTime::Until(until) if Instant::now() >= until) {
+            *patience = QuietTime::Over;
+        }
+        matches!(*patience, QuietTime::Until(_))
+    }
+}
+
+impl Duty for Rescue {
+    const NAME: &'static str = "rescue";
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    async fn run(&self) -> Result<Report, DutyError> {
+        if *self.patience.lock() == QuietTime::StoreAway {
+            // Only looks whether the store is back; acting is for later.
+            self.upkeep.rescue(0).await?;
+            *self.patience.lock() = QuietTime::Until(Instant::now() + QUIET);
+        }
+        if self.is_quiet() {
+            return Ok(Report { did: vec![("quiet", 1)], next: Next::Idle });
+        }
+        let rescued = self.upkeep.rescue(PASS_ROWS_MAX).await.inspect_err(|_| *self.patience.lock() = QuietTime::StoreAway)?;
+        for worker in &rescued.workers {
+            tracing::warn!(duty = Self::NAME, worker.id = %worker, "a worker's lease is over: giving back what it ran");
+        }
+        self.emitter.emit(&rescued.emissions).await?;
+        let jobs = rescued.retried + rescued.dead + rescued.cancelled;
+        let did = vec![
+            ("workers", rescued.workers.len()),
+            ("retried", rescued.retried),
+            ("dead", rescued.dead),
+            ("cancelled", rescued.cancelled),
+        ];
+        Ok(Report { did, next: if jobs >= PASS_ROWS_MAX { Next::Again } else { Next::Idle } })
+    }
+}

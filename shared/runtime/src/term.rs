@@ -1,0 +1,119 @@
+//! One term of a worker: from a registration under a new id to its drain or the end of its lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordination::{Nudge, NudgeListener};
+use domain::Emission;
+use domain::bounds::{LEASE_RENEW_EVERY, LEASE_RENEW_TIMEOUT};
+use store::{Renewed, WorkError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::feedline::Feedline;
+use crate::holdings::{Holdings, StopWhy};
+use crate::lease::Lease;
+use crate::settler::chain;
+use crate::worker::Parts;
+
+/// How long the broker may take for follow-up jobs before they are left to the upkeep.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What everything that happens under one worker id shares.
+pub(crate) struct Term {
+    pub parts: Arc<Parts>,
+    pub feedline: Feedline,
+    pub lease: Lease,
+    pub holdings: Holdings,
+    /// Somebody asked this worker to drain, through the store.
+    pub drain: CancellationToken,
+}
+
+impl Term {
+    pub(crate) fn new(parts: Arc<Parts>, feedline: Feedline, lease: Lease) -> Self {
+        Self { parts, feedline, lease, holdings: Holdings::default(), drain: CancellationToken::new() }
+    }
+
+    /// Renews the lease until it is over or the task is aborted. On its own task, so that no handler delays it.
+    pub(crate) async fn keep_lease(&self) {
+        let mut nudges = self.parts.nudges.listen();
+        let renewing = async {
+            loop {
+                self.wait_for_renewal(&mut nudges).await;
+                self.renew().await;
+            }
+        };
+        tokio::select! {
+            () = renewing => {}
+            () = self.lease.over() => {}
+        }
+        self.holdings.stop_all(StopWhy::LeaseOver);
+    }
+
+    /// Hands emissions to the broker; what it does not take is left to the upkeep.
+    pub(crate) async fn publish(&self, emissions: Vec<Emission>) {
+        if emissions.is_empty() {
+            return;
+        }
+        match tokio::time::timeout(PUBLISH_TIMEOUT, self.parts.broker.publish(&emissions)).await {
+            Ok(Ok(taken)) if taken.len() == emissions.len() => {}
+            Ok(Ok(_)) | Err(_) => self.parts.nudges.nudge(Nudge::Emissions),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %chain(&error), "follow-up jobs were not handed to the broker; the upkeep re-sends them");
+                self.parts.nudges.nudge(Nudge::Emissions);
+            }
+        }
+    }
+
+    /// The store said that this worker is no more, or its time is up.
+    pub(crate) fn lease_lost(&self, why: &'static str) {
+        if self.lease.is_live() {
+            tracing::warn!(worker.id = %self.lease.worker(), why, "the lease is over: aborting what runs and going on under a new id");
+        }
+        self.parts.metrics.worker_fenced.with_label_values(&[why]).inc();
+        self.lease.end();
+    }
+
+    /// Until the next renewal is due, or a cancel of a job that runs here makes it urgent.
+    async fn wait_for_renewal(&self, nudges: &mut NudgeListener) {
+        let due = Instant::now() + LEASE_RENEW_EVERY;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => return,
+                nudge = nudges.next() => match nudge {
+                    Some(Nudge::Cancel { job }) if self.holdings.runs(job) => return,
+                    None => return,
+                    Some(Nudge::Cancel { .. } | Nudge::Timer { .. } | Nudge::Kinds | Nudge::Emissions) => {}
+                },
+            }
+        }
+    }
+
+    async fn renew(&self) {
+        let renewal = self.holdings.renewal(self.lease.worker());
+        let sent = Instant::now();
+        match tokio::time::timeout(LEASE_RENEW_TIMEOUT, self.parts.work.renew(&renewal)).await {
+            Ok(Ok(renewed)) => {
+                self.lease.renewed(sent);
+                self.heed(renewed);
+            }
+            Ok(Err(WorkError::Fenced)) => self.lease_lost("fenced"),
+            Ok(Err(WorkError::Store(error))) => {
+                tracing::warn!(worker.id = %self.lease.worker(), error = %chain(&error), "the lease could not be renewed")
+            }
+            Err(_) => tracing::warn!(worker.id = %self.lease.worker(), "renewing the lease took too long"),
+        }
+    }
+
+    fn heed(&self, renewed: Renewed) {
+        for (job, run) in renewed.cancels {
+            self.holdings.stop(job, run, StopWhy::Cancelled);
+        }
+        if renewed.handed_back > 0 {
+            tracing::warn!(worker.id = %self.lease.worker(), count = renewed.handed_back, "jobs of claims whose replies were lost were handed back");
+        }
+        if renewed.drain {
+            self.drain.cancel();
+        }
+    }
+}
