@@ -1,2 +1,49 @@
-//! Placeholder.
-fn main() {}
+//! What does this project automate? `cargo xtask <command>` runs one of the commands of [`HELP`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on standard output")]
+
+mod bench;
+mod child_group;
+mod test_run;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask <command> [arguments]
+
+Commands:
+  test [-- <arguments>]         Builds and runs the whole test suite, or what the arguments of `cargo test` select,
+                                and ends with the line `N passed, N failed, N skipped`.
+                                Examples: cargo xtask test -- -p producer
+                                          cargo xtask test -- retry -- --nocapture
+  tidy                          Checks the house rules that the compiler cannot check (docs/STYLE.md).
+  bench core [-- <arguments>]   Measures the embedded engine: cargo bench -p flotilla --bench core -- <arguments>.
+  help                          Prints this text.
+
+Environment of `test`:
+  FLOTILLA_REQUIRE=a,b          Resources, like `postgres`, whose absence fails the run instead of skipping tests;
+                                `all` means every one of them.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = args.split_first().map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let asks_for_help = rest.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h");
+    let ended = match command {
+        "help" | "--help" | "-h" => Ok(help()),
+        _ if asks_for_help => Ok(help()),
+        "test" => test_run::run(rest),
+        "tidy" => tidy::run(rest),
+        "bench" => bench::run(rest),
+        unknown => Err(anyhow::anyhow!("there is no command `{unknown}`; `cargo xtask help` lists them")),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn help() -> ExitCode {
+    println!("{HELP}");
+    ExitCode::SUCCESS
+}

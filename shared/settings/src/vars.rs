@@ -42,6 +42,8 @@ vars! {
     SUCCEEDED_KEPT = "FLOTILLA_SUCCEEDED_KEPT", "1d", "How long succeeded jobs are kept (at least 24 h, so that a repeated idempotency key finds its job).";
     DEAD_KEPT = "FLOTILLA_DEAD_KEPT", "30d", "How long dead jobs are kept.";
     STOPPED_KEPT = "FLOTILLA_STOPPED_KEPT", "7d", "How long cancelled and expired jobs are kept.";
+    URL = "FLOTILLA_URL", "", "Where the command line finds the API. Default: what a local `flotilla up` left in the data directory.";
+    KEY = "FLOTILLA_KEY", "", "The API key of the command line. Default: what a local `flotilla up` left in the data directory.";
     LOG = "FLOTILLA_LOG", "info", "What is logged, as tracing directives: `info`, `info,runtime=debug`.";
     LOG_FORMAT = "FLOTILLA_LOG_FORMAT", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.";
 }
