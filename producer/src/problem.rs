@@ -1,0 +1,126 @@
+//! What does a caller see when something is refused? RFC 9457 `application/problem+json`, rendered once.
+//!
+//! A handler returns a [`Problem`]; it travels as an extension of an empty response, and the envelope, which knows the
+//! request id, writes its body and its one log line.
+
+mod wording;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// At most this many violations are listed; the caller mends those and asks again.
+pub const VIOLATIONS_MAX: usize = 20;
+
+/// One thing that is wrong with the input.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Violation {
+    /// A JSON pointer into the request's body, or `?name` for a query parameter.
+    pub pointer: String,
+    pub message: String,
+    /// The problem's code if everything that is wrong has this one.
+    #[serde(skip)]
+    pub code: &'static str,
+}
+
+impl Violation {
+    pub fn new(code: &'static str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into(), code }
+    }
+}
+
+/// A refusal. Boxed, because it is the rare half of every result.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    hint: Option<String>,
+    errors: Vec<Violation>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The chain of the error behind it: for the log, never for the caller.
+    cause: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self(Box::new(Inner { status, code, title, detail, hint: None, errors: Vec::new(), headers: Vec::new(), cause: None }))
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.0.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
+        self.0.cause = Some(chain(error));
+        self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
+    /// The body, for the request with this id.
+    pub fn render(&self, request_id: &str) -> Vec<u8> {
+        let inner = &*self.0;
+        let body = Body {
+            r#type: format!("urn:flotilla:problem:{}", inner.code),
+            title: inner.title,
+            status: inner.status.as_u16(),
+            detail: &inner.detail,
+            code: inner.code,
+            hint: inner.hint.as_deref(),
+            request_id,
+            errors: &inner.errors,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        response.headers_mut().extend(self.0.headers.iter().cloned());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The error and everything below it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,101 @@
+//! `POST /v1/jobs/batch`: all or none.
+
+use domain::bounds::BATCH_JOBS_MAX;
+use serde_json::{Value, json};
+
+use crate::bench::{ANY, Bench, MAIL};
+
+fn batch(jobs: Vec<Value>) -> String {
+    json!({ "jobs": jobs }).to_string()
+}
+
+fn good(n: usize) -> Value {
+    json!({ "kind": ANY, "payload": n })
+}
+
+#[tokio::test]
+async fn a_batch_is_taken_whole_and_answered_in_order() {
+    let b = Bench::new().await;
+    let jobs = vec![good(0), json!({ "kind": MAIL, "payload": { "to": "x" }, "priority": "bulk", "delay": "1h" }), good(2)];
+    let answer = b.post("/v1/jobs/batch", &batch(jobs)).send().await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let lines = answer.json()["jobs"].as_array().expect("a list").clone();
+    let brief: Vec<_> = lines
+        .iter()
+        .map(|line| (line["kind"].as_str(), line["queue"].as_str(), line["priority"].as_str(), line["state"].as_str()))
+        .collect();
+    assert_eq!(brief[0], (Some(ANY), Some("demo"), Some("normal"), Some("queued")));
+    assert_eq!(brief[1], (Some(MAIL), Some("mail"), Some("bulk"), Some("waiting")));
+    for (line, payload) in lines.iter().zip(["0", r#"{"to":"x"}"#, "2"]) {
+        let read = b.get(&format!("/v1/jobs/{}", line["id"].as_str().expect("an id"))).send().await;
+        assert!(read.text().contains(&format!(r#""payload":{payload}"#)), "{}", read.text());
+    }
+}
+
+#[tokio::test]
+async fn one_bad_item_changes_nothing_and_is_named() {
+    let b = Bench::new().await;
+    let rows = [
+        (json!({ "kind": MAIL, "payload": {} }), "/jobs/3/payload/to", "invalid_payload"),
+        (json!({ "kind": "nope", "payload": {} }), "/jobs/3/kind", "unknown_kind"),
+        (json!({ "kind": ANY, "payload": 1, "tags": [""] }), "/jobs/3/tags/0", "invalid_job"),
+        (json!({ "kind": ANY, "payload": 1, "unique": { "key": 1 } }), "/jobs/3/unique/key", "invalid_job"),
+        (json!(7), "/jobs/3", "invalid_job"),
+        (json!(null), "/jobs/3", "invalid_job"),
+    ];
+    for (bad, pointer, code) in rows {
+        let answer = b.post("/v1/jobs/batch", &batch(vec![good(0), good(1), good(2), bad, good(4)])).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, code), "{}", answer.text());
+        assert_eq!(answer.pointers()[0], pointer);
+        assert_eq!(b.jobs().await, 0);
+    }
+    let answer = b.post("/v1/jobs/batch", &batch((0..100).map(|_| json!({ "kind": MAIL, "payload": {} })).collect())).send().await;
+    assert_eq!(answer.pointers().len(), 20, "errors are bounded");
+}
+
+#[tokio::test]
+async fn the_envelope_of_a_batch_is_strict() {
+    let b = Bench::new().await;
+    let many = format!("{{\"jobs\":[{}1]}}", "1,".repeat(BATCH_JOBS_MAX));
+    let rows = [
+        ("{}", "/jobs"),
+        (r#"{"jobs":{}}"#, "/jobs"),
+        (r#"{"jobs":[]}"#, "/jobs"),
+        (r#"{"jobs":null}"#, "/jobs"),
+        (r#"{"jobs":[{}],"x":1}"#, "/x"),
+        (many.as_str(), "/jobs"),
+    ];
+    for (body, pointer) in rows {
+        let answer = b.post("/v1/jobs/batch", body).send().await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer.to_owned()]), "{body:.60} {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_full_batch_fits() {
+    let b = Bench::new().await;
+    let answer = b.post("/v1/jobs/batch", &batch((0..BATCH_JOBS_MAX).map(good).collect())).send().await;
+    assert_eq!(answer.status, 202, "{:.300}", answer.text());
+    assert_eq!(answer.json()["jobs"].as_array().map(Vec::len), Some(BATCH_JOBS_MAX));
+}
+
+#[tokio::test]
+async fn items_have_their_own_idempotency_keys() {
+    let b = Bench::new().await;
+    let send = |jobs: Vec<Value>| b.post("/v1/jobs/batch", &batch(jobs)).header("idempotency-key", "night").send();
+    let first = send(vec![good(0), good(1)]).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (202, ""));
+    let again = send(vec![good(0), good(1)]).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (202, "true"));
+    let ids = |json: &Value| json["jobs"].as_array().expect("a list").iter().map(|line| line["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&first.json()), ids(&again.json()));
+    assert_eq!(again.json()["jobs"][0]["idempotency_replayed"], true);
+    let more = send(vec![good(0), good(1), good(2)]).await;
+    assert_eq!((more.status.as_u16(), more.header("idempotency-replayed")), (202, ""), "one is new");
+    assert_eq!(ids(&more.json())[..2], ids(&first.json())[..]);
+    assert_eq!(b.jobs().await, 3);
+    let other = send(vec![good(0), good(7), good(2), good(3)]).await;
+    assert_eq!((other.status.as_u16(), other.code().as_str()), (422, "idempotency_key_reused"));
+    assert!(other.json()["detail"].as_str().expect("text").contains("item 1"));
+    assert_eq!(b.jobs().await, 3, "the new item was not taken");
+}
