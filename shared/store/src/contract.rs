@@ -1,14 +1,40 @@
 //! The contract suite of the store: named cases, each an async function over a [`Fixture`], run unchanged against every adapter.
 //!
 //! A behaviour that is not in the suite is not a behaviour. After each case the fixture is asked for broken
-//! invariants; a case passes only when there are none.
+//! invariants; a case passes only when there are none. Cases start from the nouns in [`sample`] and move jobs along
+//! with the verbs of [`bench::Bench`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::Store;
+
+pub mod access;
+pub mod adopt;
+pub mod bench;
+pub mod callback;
+pub mod cancel;
+pub mod claim;
+pub mod dedup;
+pub mod effects;
+pub mod ending;
+pub mod enqueue;
+pub mod group;
+pub mod lease;
+pub mod listing;
+pub mod park;
+pub mod repeat;
+pub mod replay;
+pub mod rescue;
+pub mod retention;
+pub mod sample;
+pub mod settle;
+mod suite;
+pub mod timers;
+pub mod walk;
 
 /// What an adapter's test crate provides: a fresh, empty store of its own for each case.
 #[async_trait]
@@ -29,38 +55,31 @@ pub trait Fixture: Send + Sync {
     async fn dump(&self) -> String;
 }
 
-/// Instantiates every case as a test of its own: `store::contract_suite!(SqliteFixture::new().await);`
-#[macro_export]
-macro_rules! contract_suite {
-    ($fixture:expr) => {
-        $crate::store_contract_cases! { $fixture;
+/// How long a case may take before it fails with the fixture's dump.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How long the dump of a failed case may take.
+const DUMP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs one case on a runtime of its own; for [`crate::contract_suite!`].
+///
+/// # Panics
+/// When the case panics, breaks an invariant or takes too long: the message holds the whole state of the store.
+pub fn run<F: Fixture>(name: &str, fixture: impl Future<Output = F>, case: impl for<'a> AsyncFnOnce(&'a mut (dyn Fixture + 'a))) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
+    let _inside = runtime.enter();
+    let mut fixture = runtime.block_on(fixture);
+    let end = catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { tokio::time::timeout(DEADLINE, case(&mut fixture)).await })));
+    let dump = || runtime.block_on(async { tokio::time::timeout(DUMP_DEADLINE, fixture.dump()).await });
+    let dump = || dump().unwrap_or_else(|_| "(no dump in time)".to_owned());
+    match end {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => panic!("`{name}` was not done after {DEADLINE:?}; the store:\n{}", dump()),
+        // The case's own message was printed when it panicked; the state it left behind explains it.
+        Err(payload) => {
+            let text = catch_unwind(AssertUnwindSafe(dump)).unwrap_or_else(|_| resume_unwind(payload));
+            panic!("`{name}` failed as told above; the store:\n{text}");
         }
-    };
-}
-
-/// One test per case; not for use outside [`contract_suite!`].
-#[doc(hidden)]
-#[macro_export]
-macro_rules! store_contract_cases {
-    ($fixture:expr; $($module:ident::$case:ident,)*) => {
-        $(
-            mod $case {
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn holds() {
-                    use super::*;
-                    let mut fixture = $fixture;
-                    $crate::contract::$module::$case(&mut fixture).await;
-                    $crate::contract::check(&fixture, stringify!($case)).await;
-                }
-            }
-        )*
-    };
-}
-
-/// Fails the case when an invariant is broken after it.
-pub async fn check(fixture: &dyn Fixture, case: &str) {
-    let violations = fixture.violations().await;
-    if !violations.is_empty() {
-        panic!("after `{case}` these invariants are broken: {violations:#?}\n{}", fixture.dump().await);
     }
+    let violations = runtime.block_on(fixture.violations());
+    assert!(violations.is_empty(), "after `{name}` these invariants are broken: {violations:#?}\n{}", dump());
 }

@@ -69,7 +69,8 @@ pub trait Intake: Send + Sync {
     /// Records all `jobs` in one transaction, or none. Jobs due now become `queued`, later ones `waiting` for
     /// `time`. Concurrent calls share a commit; one call's failure never fails another's. Two submissions
     /// under one key, also inside one call: the second gets the first's job. An expired key or window is
-    /// taken over.
+    /// taken over. Repeating a call under the same ids, because its reply was lost, is harmless: what it
+    /// recorded is answered with its own id, and nothing is recorded again.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Enqueued, EnqueueError>;
 
     /// Cancels a waiting or queued job at once; of a running one, records the request. Asking twice is no

@@ -8,6 +8,7 @@
 //! | `/rate/{n}` | 429 with `Retry-After: 1` to the first n attempts of a webhook id, then 200 |
 //! | `/big/{bytes}` | 200 with a body of that many `x` |
 //! | `/slow/{ms}` | 200 after that time, at most a minute |
+//! | `/late/{ms}` | 200 after that time, but accepted at once: who dies in between does not know |
 //! | `/hang` | none, until the client goes |
 //! | `/drop` | none: reads the request and closes the connection |
 //!
@@ -133,6 +134,11 @@ async fn judged(
     if !signed {
         return plain(StatusCode::UNAUTHORIZED, "badly signed");
     }
+    if let Some(wait) = behaviour.strip_prefix("late/") {
+        judge.ledger.accept(&id);
+        wait_ms(wait.parse().unwrap_or(0)).await;
+        return plain(StatusCode::OK, "late");
+    }
     let answer = behave(&behaviour, attempt, &wishes).await;
     if answer.status().is_success() {
         judge.ledger.accept(&id);
@@ -162,8 +168,7 @@ async fn behave(behaviour: &str, attempt: u32, wishes: &Wishes) -> Response {
             refused(status.unwrap_or(StatusCode::NOT_FOUND), wishes, None)
         }
         "slow" => {
-            let wait = Duration::from_millis(u64::try_from(number).unwrap_or(u64::MAX)).min(SLOW_MAX);
-            let _elapsed = tokio::time::timeout(wait, pending::<()>()).await;
+            wait_ms(number).await;
             plain(StatusCode::OK, "slow")
         }
         "hang" => pending().await,
@@ -171,6 +176,11 @@ async fn behave(behaviour: &str, attempt: u32, wishes: &Wishes) -> Response {
         "drop" => std::panic::resume_unwind(Box::new("closed without an answer, as the path asked")),
         _ => plain(StatusCode::NOT_FOUND, "no such behaviour"),
     }
+}
+
+async fn wait_ms(ms: usize) {
+    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)).min(SLOW_MAX);
+    let _elapsed = tokio::time::timeout(wait, pending::<()>()).await;
 }
 
 fn plain(status: StatusCode, body: impl Into<Body>) -> Response {

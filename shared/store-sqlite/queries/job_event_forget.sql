@@ -1,0 +1,2 @@
+-- Deletes what belongs to deleted jobs: ?1 ids.
+delete from job_event where job_id in (select unhex(value) from json_each(?1));

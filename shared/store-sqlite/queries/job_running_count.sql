@@ -1,0 +1,2 @@
+-- Counts the running jobs.
+select count(*) from job where state = 2;

@@ -1,0 +1,2 @@
+-- Makes sure that queues exist.
+insert or ignore into queue (name) values (?);

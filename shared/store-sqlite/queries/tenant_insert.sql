@@ -1,0 +1,2 @@
+-- Makes sure that a tenant exists: ?1 name, ?2 now.
+insert or ignore into tenant (name, created_at) values (?1, ?2);

@@ -1,0 +1,2 @@
+-- Sets timers; one that is set already stays.
+insert or ignore into timer (run_at, job_id, what) values (?, ?, ?);

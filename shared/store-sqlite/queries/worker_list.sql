@@ -1,0 +1,6 @@
+-- Reads all workers with what they run: ?1 now, ?2 live.
+select
+    id, name, host, pid, slots, version, state = ?2 and lease_until > ?1, lease_until,
+    (select count(*) from job where job.state = 2 and job.worker_id = worker.id)
+from worker
+order by id;

@@ -1,0 +1,97 @@
+//! Which of the named jobs does a worker get?
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::{ClaimId, ClaimedJob, Event, JobId, WorkerId};
+use store::Claim;
+
+use crate::fault::Fault;
+use crate::moves::{Head, Move, apply};
+use crate::row::{claimed, job_ids, job_list};
+use crate::tx::{Tx, sql};
+use crate::writer::Write;
+
+/// The worker has no live lease; nothing was written.
+pub(crate) struct Fenced;
+
+/// Makes queued jobs running.
+pub(crate) struct ClaimJobs {
+    pub(crate) claim: Claim,
+}
+
+#[async_trait]
+impl Write for ClaimJobs {
+    type Reply = Result<Vec<ClaimedJob>, Fenced>;
+    const DOING: &'static str = "claiming jobs";
+
+    fn rows(&self) -> usize {
+        self.claim.jobs.len()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
+        let Claim { id, worker, class, jobs, hints: _ } = &self.claim;
+        let ids = job_list(jobs);
+        let statement = sql(include_str!("../queries/job_claim.sql"))
+            .bind(ids.clone())
+            .bind(worker.as_bytes().to_vec())
+            .bind(id.as_bytes().to_vec())
+            .bind(class.queue.to_string())
+            .bind(i64::from(class.priority.code()))
+            .bind(tx.now.micros());
+        let rows = tx.rows(statement).await?;
+        // All of them: the lease was live, and none was late.
+        if rows.len() < jobs.len() {
+            if !lease_is_live(tx, *worker).await? {
+                return Ok(Err(Fenced));
+            }
+            expire_late(tx, &self.claim, ids).await?;
+        }
+        let mut found = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let job = claimed(row)?;
+            found.insert(job.id, job);
+        }
+        Ok(Ok(jobs.iter().filter_map(|id| found.remove(id)).collect()))
+    }
+}
+
+pub(crate) async fn lease_is_live(tx: &mut Tx<'_>, worker: WorkerId) -> Result<bool, Fault> {
+    let statement = sql(include_str!("../queries/worker_lease.sql")).bind(worker.as_bytes().to_vec()).bind(tx.now.micros());
+    Ok(tx.row(statement).await?.is_some())
+}
+
+/// Jobs whose start-before passed while they waited in the queue. Their callbacks are found by the upkeep.
+async fn expire_late(tx: &mut Tx<'_>, claim: &Claim, ids: String) -> Result<(), Fault> {
+    let statement = sql(include_str!("../queries/job_late_of_class.sql"))
+        .bind(ids)
+        .bind(claim.class.queue.to_string())
+        .bind(i64::from(claim.class.priority.code()))
+        .bind(tx.now.micros());
+    let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
+    let heads = Head::read(tx, &late).await?;
+    let moves = heads.into_iter().map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
+    apply(tx, &moves, &format!("worker:{}", claim.worker)).await?;
+    Ok(())
+}
+
+/// Finds what a claim took whose reply was lost. Through the writer, so that it comes after a claim that still waits there.
+pub(crate) struct Adopt {
+    pub(crate) worker: WorkerId,
+    pub(crate) claim: ClaimId,
+}
+
+#[async_trait]
+impl Write for Adopt {
+    type Reply = Result<Vec<ClaimedJob>, Fenced>;
+    const DOING: &'static str = "adopting a claim";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
+        if !lease_is_live(tx, self.worker).await? {
+            return Ok(Err(Fenced));
+        }
+        let statement = sql(include_str!("../queries/job_adopt.sql"));
+        let rows = tx.rows(statement.bind(self.worker.as_bytes().to_vec()).bind(self.claim.as_bytes().to_vec())).await?;
+        Ok(Ok(rows.iter().map(claimed).collect::<Result<_, _>>()?))
+    }
+}

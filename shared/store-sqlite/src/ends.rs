@@ -1,0 +1,55 @@
+//! What else happens when a job has ended, whichever way?
+
+use std::sync::Arc;
+
+use domain::{Job, JobId, NewJob, Priority, QueueName};
+
+use crate::fault::Fault;
+use crate::insert::insert_jobs;
+use crate::options::CallbackKind;
+use crate::row::{job, job_list};
+use crate::tx::{Tx, sql};
+use crate::worker::insert_queues;
+
+/// Closes the windows of jobs that were unique until their end, and queues the callbacks of those that asked for one.
+/// Returns the callbacks' jobs. A window that was closed stays closed when the job is replayed.
+pub(crate) async fn ended(tx: &mut Tx<'_>, unique: &[JobId], callbacks: &[JobId]) -> Result<Vec<(QueueName, Priority, JobId)>, Fault> {
+    if !unique.is_empty() {
+        tx.execute(sql(include_str!("../queries/job_dedup_close.sql")).bind(job_list(unique))).await?;
+    }
+    match &tx.context.callback {
+        Some(kind) if !callbacks.is_empty() => call_back(tx, kind.clone(), callbacks).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn call_back(tx: &mut Tx<'_>, kind: CallbackKind, ended: &[JobId]) -> Result<Vec<(QueueName, Priority, JobId)>, Fault> {
+    let rows = tx.rows(sql(include_str!("../queries/job_full.sql")).bind(job_list(ended))).await?;
+    let mut callbacks = Vec::with_capacity(rows.len());
+    for row in &rows {
+        callbacks.push(callback(&kind, &job(row)?, tx.context.mint.job(tx.now)));
+    }
+    insert_queues(tx, &[kind.queue]).await?;
+    Ok(insert_jobs(tx, &callbacks.iter().collect::<Vec<_>>()).await?.queued)
+}
+
+fn callback(kind: &CallbackKind, ended: &Job, id: JobId) -> NewJob {
+    NewJob {
+        id,
+        tenant: ended.tenant.clone(),
+        kind: kind.kind.clone(),
+        queue: kind.queue.clone(),
+        priority: Priority::Normal,
+        payload: Arc::from((kind.payload)(ended)),
+        run_at: None,
+        start_before: None,
+        max_attempts: kind.max_attempts,
+        timeout: kind.timeout,
+        tags: Vec::new(),
+        group: None,
+        callback_url: None,
+        unique: None,
+        idempotency: None,
+        trace: ended.trace,
+    }
+}

@@ -1,0 +1,82 @@
+//! Who died, and what becomes of the jobs they ran?
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::bounds::CRASHES_MAX;
+use domain::{Event, Failure, JobState, WorkerId};
+use store::Rescued;
+
+use crate::fault::Fault;
+use crate::moves::{Head, Move, apply};
+use crate::row::{Columns, job_ids, worker_state};
+use crate::settle::retry_at;
+use crate::tx::{Tx, sql};
+use crate::writer::Write;
+
+/// How long a job waits after its worker died, for each time that happened: a job that kills workers slows down.
+const CRASH_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Gives back what dead workers run.
+pub(crate) struct Rescue {
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Write for Rescue {
+    type Reply = Rescued;
+    const DOING: &'static str = "rescuing jobs";
+
+    fn rows(&self) -> usize {
+        self.limit
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Rescued, Fault> {
+        let statement = sql(include_str!("../queries/worker_bury_expired.sql")).bind(tx.now.micros()).bind(worker_state::DEAD);
+        let mut workers = Vec::new();
+        for row in tx.rows(statement).await? {
+            workers.push(WorkerId::from_bytes(Columns::of(&row).bytes()?));
+        }
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let rows = tx.rows(sql(include_str!("../queries/job_of_dead_workers.sql")).bind(limit)).await?;
+        let heads = Head::read(tx, &job_ids(&rows)?).await?;
+        let moves = heads.into_iter().map(|head| give_back(head, tx.now)).collect::<Result<Vec<_>, _>>()?;
+        let count = |state| moves.iter().filter(|m| m.to() == state).count();
+        let (retried, dead, cancelled) = (count(JobState::Waiting), count(JobState::Dead), count(JobState::Cancelled));
+        let applied = apply(tx, &moves, "duty:rescue").await?;
+        Ok(Rescued { workers, retried, dead, cancelled, emissions: applied.emissions })
+    }
+}
+
+fn give_back(head: Head, now: domain::Timestamp) -> Result<Move, Fault> {
+    let crashes = head.crashes.saturating_add(1);
+    let last = crashes >= CRASHES_MAX || head.attempt >= head.max_attempts;
+    let moved = if head.cancel_requested {
+        Move::new(head, Event::CancelHonoured)?
+    } else if last {
+        Move::new(head, Event::LeaseLostForGood)?
+    } else {
+        Move::new(head, Event::LeaseLost)?.waits(retry_at(now + CRASH_BACKOFF * u32::from(crashes)))
+    };
+    Ok(moved.crashed().failed(Some(worker_lost())))
+}
+
+fn worker_lost() -> Failure {
+    Failure::transient("worker_lost", "the worker that ran it died or lost its lease")
+        .with_hint("look for crashes, memory limits or hangs on that worker's host")
+}
+
+/// Declares dead whoever registered before this process opened the database.
+pub(crate) struct BuryPredecessors;
+
+#[async_trait]
+impl Write for BuryPredecessors {
+    type Reply = usize;
+    const DOING: &'static str = "burying earlier workers";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, Fault> {
+        let statement = sql(include_str!("../queries/worker_bury_sessions.sql")).bind(tx.context.session).bind(worker_state::DEAD);
+        let buried = tx.execute(statement).await?;
+        Ok(usize::try_from(buried).unwrap_or(usize::MAX))
+    }
+}

@@ -1,0 +1,304 @@
+//! Which cases are there? The list, and the macro that makes a test of each.
+
+/// Instantiates every case as a test of its own, in a module per role: `store::contract_suite!(SqliteFixture::new().await);`
+/// makes `claim::two_workers_race_for_one_job_and_one_wins` and the others in the module that invokes it.
+#[macro_export]
+macro_rules! contract_suite {
+    ($fixture:expr) => {
+        $crate::store_contract_tests! { $fixture;
+            enqueue: [
+                a_job_due_now_is_queued_and_emitted,
+                a_submission_is_kept_as_it_was,
+                a_job_due_later_waits_for_time,
+                a_job_due_in_the_past_is_queued,
+                a_batch_reports_its_earliest_timer,
+                a_batch_keeps_its_order_and_is_emitted_by_class,
+                the_largest_batch_is_taken_whole,
+                an_empty_batch_records_nothing,
+                a_batch_is_recorded_whole_or_not_at_all,
+                a_repeated_submission_is_taken_once,
+                what_was_accepted_survives_a_restart,
+                a_payload_is_kept_byte_for_byte,
+                the_largest_payload_is_kept,
+                every_priority_has_its_class,
+                queues_exist_once_declared_or_used_by_a_kind,
+                tenants_submit_side_by_side,
+                the_clock_moves_forward,
+            ],
+            group: [
+                concurrent_submissions_succeed_and_a_bad_one_fails_alone,
+                a_broken_call_fails_alone,
+                a_dropped_submission_is_whole_or_nothing,
+            ],
+            dedup: [
+                a_repeated_key_replays_the_first_job,
+                a_key_replays_a_job_that_has_ended,
+                a_key_of_another_request_is_refused,
+                one_call_may_use_a_key_twice,
+                remembered_keys_are_told_in_order,
+                an_expired_key_is_taken_over,
+                keys_and_windows_are_the_tenants_own,
+                the_two_spaces_do_not_mix,
+                a_replay_comes_before_a_unique_conflict,
+                a_conflicts_key_is_remembered,
+                an_open_window_gives_the_first_job,
+                a_window_with_a_length_outlives_its_job,
+                a_window_with_a_length_closes_under_a_live_job,
+                a_window_until_the_end_closes_with_every_end,
+                a_window_until_the_end_stays_open_while_the_job_lives,
+                a_race_for_one_key_makes_one_job,
+                a_race_for_one_window_makes_one_job,
+            ],
+            claim: [
+                two_workers_race_for_one_job_and_one_wins,
+                overlapping_claims_share_the_jobs_out,
+                a_claim_carries_the_job,
+                every_claim_is_a_new_run,
+                a_claim_answers_in_the_order_of_asking,
+                a_job_named_twice_is_claimed_once,
+                what_is_not_queued_is_noise,
+                a_hint_of_another_class_is_noise,
+                an_empty_claim_takes_nothing,
+                the_largest_claim_is_taken_whole,
+                a_worker_without_a_live_lease_is_fenced,
+                a_retired_worker_is_fenced_at_once,
+                a_fenced_claim_keeps_the_ledger,
+                claimed_jobs_are_not_emitted_again,
+                a_late_job_expires_at_the_claim,
+                a_started_job_is_never_late,
+                the_due_time_is_that_of_the_first_start,
+            ],
+            adopt: [
+                a_lost_claim_is_adopted,
+                adopting_tells_the_present,
+                a_rescued_claim_is_not_adopted,
+                a_dropped_claim_is_whole_or_nothing,
+            ],
+            lease: [
+                a_registered_worker_is_listed_with_a_lease,
+                a_renewal_extends_the_lease,
+                renewing_after_expiry_is_fenced,
+                a_fenced_renewal_writes_nothing,
+                strangers_are_handed_back,
+                a_stranger_with_a_cancel_request_is_cancelled,
+                claims_in_flight_may_be_named,
+                another_workers_claims_are_no_strangers,
+                renewals_tell_of_cancels,
+                renewals_carry_progress,
+                a_retired_workers_jobs_are_rescued,
+                kinds_are_known_from_their_workers,
+                workers_count_what_they_run,
+                leases_survive_a_restart,
+            ],
+            settle: [
+                success_ends_the_job,
+                success_needs_no_result,
+                a_death_keeps_its_failure,
+                a_retry_waits_until_its_time,
+                a_deferral_is_free,
+                a_deferral_can_wait_for_a_key,
+                a_stale_settlement_is_lost,
+                a_settlement_after_a_rescue_is_lost_whatever_it_says,
+                a_settlement_needs_the_right_worker_and_run,
+                one_call_settles_the_good_and_names_the_lost,
+                settling_needs_no_live_lease,
+                workers_settle_side_by_side,
+                hostile_text_does_not_stop_a_settlement,
+                attempts_keep_their_logs,
+            ],
+            repeat: [
+                a_repeated_settlement_counts_once,
+                a_settlement_doubled_in_one_call_counts_once,
+                a_repeated_settlement_of_a_cancelled_job_counts_once,
+                a_settlement_of_another_run_is_no_repetition,
+                the_first_end_stays,
+                concurrent_settlements_count_once,
+            ],
+            cancel: [
+                a_job_that_does_not_run_is_cancelled_at_once,
+                a_running_job_is_asked_to_stop,
+                success_wins_over_a_cancel,
+                a_cancel_wins_over_every_other_end,
+                a_cancel_wins_over_a_rescue,
+                a_parked_job_is_cancelled,
+                an_ended_job_cannot_be_cancelled,
+                a_foreign_job_cannot_be_cancelled,
+                a_cancel_is_on_record,
+                a_cancel_races_a_claim,
+                a_cancel_races_a_settlement,
+            ],
+            park: [
+                parking_before_a_claim_costs_nothing,
+                a_job_parked_until_a_time_falls_due,
+                only_queued_jobs_of_the_class_are_parked,
+                jobs_without_a_worker_wait_for_one_that_knows_them,
+                a_release_frees_the_known_kinds_only,
+                a_worker_frees_no_other_reason,
+                parked_jobs_are_freed_in_order,
+                freed_jobs_are_emitted_by_class,
+                a_parked_job_can_expire,
+                parked_jobs_survive_a_restart,
+            ],
+            timers: [
+                nothing_is_promoted_before_its_time,
+                due_jobs_are_promoted_and_emitted,
+                promoting_is_bounded_and_goes_on,
+                old_timers_are_noise,
+                a_timer_does_not_free_a_parked_job,
+                late_jobs_expire,
+                a_job_both_due_and_late_expires,
+                a_started_job_does_not_expire,
+                a_crashed_job_does_not_expire,
+                a_start_that_was_given_back_does_not_count,
+                concurrent_promoters_share_the_work,
+                timers_survive_a_restart,
+                queued_jobs_are_emitted_again_after_a_restart,
+                emitting_again_is_bounded,
+            ],
+            rescue: [
+                a_dead_workers_job_is_given_back,
+                rescuing_twice_changes_nothing,
+                only_running_jobs_of_dead_workers_are_touched,
+                a_long_job_under_a_live_lease_is_left_alone,
+                the_third_crash_kills,
+                a_crash_at_the_last_attempt_kills,
+                a_rescue_is_on_the_timeline,
+                rescuing_is_bounded_and_goes_on,
+                concurrent_rescuers_count_a_crash_once,
+                a_settlement_races_a_rescue,
+                a_claim_does_not_slip_behind_its_rescue,
+                a_dead_worker_stays_dead,
+                predecessors_are_buried_after_a_restart,
+                every_tenants_jobs_are_rescued,
+            ],
+            effects: [
+                a_confirmed_effect_is_never_made_again,
+                confirmed_is_final,
+                an_intent_of_an_earlier_run_is_unknown,
+                beginning_twice_in_one_run_is_one_intent,
+                a_failed_effect_may_be_made_again,
+                an_unknown_effect_stays_unknown,
+                effects_are_told_apart_by_job_and_name,
+                an_edited_replay_makes_new_effects,
+                a_plain_replay_keeps_its_effects,
+                beginning_is_fenced,
+                a_run_that_is_over_is_fenced,
+            ],
+            replay: [
+                every_unsuccessful_end_can_be_replayed,
+                what_succeeded_or_lives_cannot_be_replayed,
+                a_foreign_job_cannot_be_replayed,
+                an_edit_changes_the_payload_and_the_stable_key,
+                a_replayed_job_has_its_attempts_again,
+                a_replayed_job_is_due_anew,
+                a_replayed_job_does_not_expire,
+                a_settlement_from_before_the_replay_is_lost,
+                concurrent_replays_replay_once,
+                a_replay_is_on_record,
+                a_replayed_job_ends_once_more,
+            ],
+            listing: [
+                pages_cover_everything_once,
+                new_jobs_do_not_disturb_the_pages,
+                filters_show_what_they_name,
+                times_bound_a_listing,
+                a_rare_filter_returns_short_pages,
+                several_jobs_are_read_in_order,
+                another_tenants_job_does_not_exist,
+                an_unknown_job_has_no_past,
+                the_timeline_tells_a_retried_jobs_life,
+                timelines_are_legal_walks,
+                depths_count_the_queued_by_class,
+                a_page_shows_whole_jobs,
+            ],
+            access: [
+                a_key_is_kept_as_created,
+                keys_are_listed_newest_first,
+                a_revoked_key_says_so,
+                a_foreign_key_cannot_be_revoked,
+                the_first_endpoint_of_a_name_stays,
+                endpoints_are_the_tenants_own,
+                endpoints_are_disabled_and_enabled,
+                every_change_is_on_record,
+                what_changes_nothing_is_not_on_record,
+                the_audit_log_is_bounded_and_the_tenants_own,
+            ],
+            retention: [
+                ended_jobs_are_kept_as_long_as_promised,
+                live_jobs_are_never_deleted,
+                retention_counts_from_the_end,
+                a_replayed_job_is_kept,
+                what_belongs_to_a_job_goes_with_it,
+                deleting_is_bounded_and_goes_on,
+                expired_keys_and_dead_workers_are_forgotten,
+            ],
+            callback: [
+                every_end_makes_one_callback,
+                nobody_is_told_unasked,
+                a_callback_names_the_job_and_the_url,
+                a_callback_is_of_the_jobs_tenant,
+                what_is_no_end_makes_no_callback,
+                a_repeated_settlement_makes_one_callback,
+                each_end_of_a_replayed_job_is_told,
+                a_callback_runs_like_any_job,
+            ],
+            walk: [
+                a_first_random_walk_keeps_every_promise,
+                a_second_random_walk_keeps_every_promise,
+                a_third_random_walk_keeps_every_promise,
+            ],
+        }
+    };
+}
+
+/// One test per case; not for use outside [`contract_suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($fixture:expr; $($role:ident: [$($case:ident,)*],)*) => {
+        $($crate::store_contract_role! { $fixture; $role: [$($case,)*] })*
+    };
+}
+
+/// One module per role; not for use outside [`contract_suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_contract_role {
+    ($fixture:expr; $role:ident: [$($case:ident,)*]) => {
+        mod $role {
+            #[allow(unused_imports, reason = "the fixture's expression may name everything by full paths")]
+            use super::*;
+
+            $(
+                #[test]
+                fn $case() {
+                    $crate::contract::run(stringify!($case), async { $fixture }, $crate::contract::$role::$case);
+                }
+            )*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A case that is written but not in the list above would never run.
+    #[test]
+    fn every_case_is_in_the_list() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let list = std::fs::read_to_string(source.join("contract/suite.rs")).expect("this file");
+        let mut missing = Vec::new();
+        for entry in std::fs::read_dir(source.join("contract")).expect("the cases") {
+            let path = entry.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("text");
+            for line in text.lines().filter(|line| line.ends_with("(f: &mut dyn Fixture) {")) {
+                let Some(case) = line.strip_prefix("pub async fn ").and_then(|rest| rest.split('(').next()) else { continue };
+                if !list.contains(&format!(" {case},")) {
+                    missing.push(format!("{}: {case}", path.display()));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "not in the list: {missing:#?}");
+    }
+}
