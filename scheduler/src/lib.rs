@@ -11,7 +11,7 @@ use std::sync::Arc;
 use broker::Publisher;
 use coordination::Nudges;
 use domain::Timestamp;
-use store::Upkeep;
+use store::{Retention, Upkeep};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +32,7 @@ pub struct Parts {
     /// The store's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub metrics: Arc<Metrics>,
+    pub retention: Retention,
 }
 
 /// Whether workers of before may still be alive when this scheduler starts.
@@ -56,7 +57,7 @@ pub async fn run(parts: Parts, predecessors: Predecessors, board: Arc<Board>, sh
         shutdown.clone(),
     ));
     tasks.spawn(drive(Resend::new(Arc::clone(&parts.upkeep), emitter), parts.clone(), Arc::clone(&board), shutdown.clone()));
-    tasks.spawn(drive(Retain::new(Arc::clone(&parts.upkeep)), parts, board, shutdown));
+    tasks.spawn(drive(Retain::new(Arc::clone(&parts.upkeep), parts.retention), parts, board, shutdown));
     tasks.close();
     tasks.wait().await;
 }

@@ -7,10 +7,12 @@ use domain::{Cursor, Job, TenantId, Timestamp};
 use sqlx::SqlitePool;
 use store::{JobPage, PageRequest};
 
-use crate::act::JOB_BY_ID;
 use crate::fault::Fault;
 use crate::row::{Columns, job, job_ids, job_list};
 use crate::tx::{Sql, sql};
+
+/// Jobs without payload and result: a page of full ones could be hundreds of megabytes.
+pub(crate) const JOB_OUTLINE: &str = include_str!("../queries/job_outline.sql");
 
 /// How far the time in an id may lie from `created_at`: minters correct their clocks to well below this.
 const ID_CLOCK_SLACK: Duration = Duration::from_secs(3_600);
@@ -30,7 +32,7 @@ pub(crate) async fn page(pool: &SqlitePool, tenant: &TenantId, page: &PageReques
         let mut c = Columns::of(&row);
         (next, scanned_until) = (Some(Cursor(c.job_id()?)), Some(c.time()?));
     }
-    let read = sql(JOB_BY_ID).bind(scan.tenant.clone()).bind(job_list(&ids));
+    let read = sql(JOB_OUTLINE).bind(scan.tenant.clone()).bind(job_list(&ids));
     let mut jobs: Vec<Job> = read.fetch_all(&mut *tx).await?.iter().map(job).collect::<Result<_, _>>()?;
     jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
     Ok(JobPage { jobs, next, scanned_until })

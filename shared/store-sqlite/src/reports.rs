@@ -10,6 +10,7 @@ use store::{AttemptLog, Depth, JobPage, PageRequest, Reports, Store, StoreError,
 use crate::SqliteStore;
 use crate::act::JOB_BY_ID;
 use crate::fault::Fault;
+use crate::listing::JOB_OUTLINE;
 use crate::row::{Columns, job, job_list, lines, worker_state};
 use crate::tx::sql;
 use crate::{listing, timeline};
@@ -21,11 +22,12 @@ impl Reports for SqliteStore {
     }
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.jobs_by_id(tenant, &[id]).await?.pop())
+        let statement = sql(JOB_BY_ID).bind(tenant.to_string()).bind(job_list(&[id]));
+        self.read_one("reading a job", statement, job).await
     }
 
     async fn jobs_by_id(&self, tenant: &TenantId, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let statement = sql(JOB_BY_ID).bind(tenant.to_string()).bind(job_list(ids));
+        let statement = sql(JOB_OUTLINE).bind(tenant.to_string()).bind(job_list(ids));
         let found = self.read_all("reading jobs", statement, job).await?;
         let mut found: HashMap<JobId, Job> = found.into_iter().map(|job| (job.id, job)).collect();
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())

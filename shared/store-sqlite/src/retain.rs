@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::bounds::{DEAD_KEPT, STOPPED_KEPT, SUCCEEDED_KEPT};
 use domain::{JobId, JobState};
-use store::Retained;
+use store::{Retained, Retention};
 
 use crate::fault::Fault;
 use crate::row::{job_ids, job_list};
@@ -17,16 +16,8 @@ const WORKER_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Deletes ended jobs past their retention, expired keys, workers long dead.
 pub(crate) struct Retain {
+    pub(crate) kept: Retention,
     pub(crate) limit: usize,
-}
-
-fn kept(state: JobState) -> Option<Duration> {
-    match state {
-        JobState::Succeeded => Some(SUCCEEDED_KEPT),
-        JobState::Dead => Some(DEAD_KEPT),
-        JobState::Cancelled | JobState::Expired => Some(STOPPED_KEPT),
-        JobState::Waiting | JobState::Queued | JobState::Running => None,
-    }
 }
 
 #[async_trait]
@@ -59,7 +50,7 @@ impl Retain {
     async fn past(&self, tx: &mut Tx<'_>) -> Result<Vec<JobId>, Fault> {
         let mut ids = Vec::new();
         for state in JobState::TERMINAL {
-            let Some(kept) = kept(state) else { continue };
+            let Some(kept) = self.kept.of(state) else { continue };
             let statement = sql(include_str!("../queries/job_past_retention.sql"))
                 .bind(i64::from(state.code()))
                 .bind((tx.now - kept).micros())

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::EmissionId;
-use store::{ClassNeed, Emitted, Mint, Promoted, Released, Rescued, Retained, Store, StoreError, Upkeep};
+use store::{ClassNeed, Emitted, Mint, Promoted, Released, Rescued, Retained, Retention, Store, StoreError, Upkeep};
 
 use crate::SqliteStore;
 use crate::promote::{Promote, Release};
@@ -55,7 +55,7 @@ impl Upkeep for SqliteStore {
         Ok(())
     }
 
-    async fn retain(&self, limit: usize) -> Result<Retained, StoreError> {
-        self.queue.write(Retain { limit }).await
+    async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError> {
+        self.queue.write(Retain { kept: *kept, limit }).await
     }
 }

@@ -24,12 +24,12 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 
-pub use access::{Access, ApiKey, AuditRow, Endpoint, NewApiKey, Scopes};
+pub use access::{Access, ApiKey, AuditRow, Endpoint, NewApiKey, Scopes, UnknownScope};
 pub use error::{ActError, EnqueueError, StoreError, WorkError};
 pub use intake::{Acceptance, Accepted, Actor, Enqueued, Intake, Remembered, Replay};
 pub use mint::Mint;
 pub use reports::{AttemptLog, Depth, JobPage, PageRequest, Reports, TimelineEntry, WorkerRow};
-pub use upkeep::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Upkeep};
+pub use upkeep::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Retention, Upkeep};
 pub use work::{Claim, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration};
 
 /// Everything a store can do, for the composition root; roles take the one trait they need.

@@ -77,9 +77,10 @@ pub trait Reports: Send + Sync {
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError>;
 
-    /// Several jobs in the order of `ids`; those that do not exist are left out.
+    /// Several jobs in the order of `ids`, without payload and result; those that do not exist are left out.
     async fn jobs_by_id(&self, tenant: &TenantId, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
+    /// A page without payloads and results: what a page holds must be bounded (I7).
     async fn jobs(&self, tenant: &TenantId, page: &PageRequest) -> Result<JobPage, StoreError>;
 
     /// Every recorded transition, oldest first, from the submission on; empty for a job that does not exist.

@@ -1,7 +1,10 @@
 //! What duties do to jobs. Every method is idempotent, bounded by `limit`, and may run in any number of processes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use domain::{Class, Emission, EmissionId, Timestamp, WorkerId};
+use domain::bounds::{DEAD_KEPT, STOPPED_KEPT, SUCCEEDED_KEPT};
+use domain::{Class, Emission, EmissionId, JobState, Timestamp, WorkerId};
 
 use crate::StoreError;
 
@@ -44,6 +47,38 @@ pub struct Retained {
     pub workers: usize,
 }
 
+/// How long ended jobs are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retention {
+    pub succeeded: Duration,
+    pub dead: Duration,
+    /// Cancelled and expired ones.
+    pub stopped: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { succeeded: SUCCEEDED_KEPT, dead: DEAD_KEPT, stopped: STOPPED_KEPT }
+    }
+}
+
+impl Retention {
+    /// How long a job in this state is kept; `None`: it is live, and kept.
+    pub const fn of(&self, state: JobState) -> Option<Duration> {
+        match state {
+            JobState::Succeeded => Some(self.succeeded),
+            JobState::Dead => Some(self.dead),
+            JobState::Cancelled | JobState::Expired => Some(self.stopped),
+            JobState::Waiting | JobState::Queued | JobState::Running => None,
+        }
+    }
+
+    /// An id older than this may have belonged to a job that is kept no longer.
+    pub fn shortest(&self) -> Duration {
+        self.succeeded.min(self.dead).min(self.stopped)
+    }
+}
+
 /// What the broker says of one class, for [`Upkeep::emissions_due`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClassNeed {
@@ -84,5 +119,5 @@ pub trait Upkeep: Send + Sync {
 
     /// Deletes what is kept no longer: ended jobs past their retention with all that belongs to them, expired
     /// keys, workers long dead. Never a live job.
-    async fn retain(&self, limit: usize) -> Result<Retained, StoreError>;
+    async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError>;
 }

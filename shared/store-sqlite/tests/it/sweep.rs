@@ -269,7 +269,7 @@ async fn retain() {
             b.store.settle(worker, &ends).await.expect("settles");
             f.advance(DEAD_KEPT + HOUR);
         },
-        async |store, ()| store.retain(PLENTY).await.map(drop),
+        async |store, ()| store.retain(&store::Retention::default(), PLENTY).await.map(drop),
     )
     .await;
 }

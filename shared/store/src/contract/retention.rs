@@ -7,10 +7,10 @@ use super::Fixture;
 use super::bench::{Bench, settlement};
 use super::ending::Ending;
 use super::sample::{DAY, HOUR, PLENTY, a_success, class, idempotency, kind, no_worker, operator, tenant};
-use crate::{Retained, Settlement};
+use crate::{Retained, Retention, Settlement};
 
 async fn retain(b: &Bench) -> Retained {
-    b.store.retain(PLENTY).await.expect("retains")
+    b.store.retain(&Retention::default(), PLENTY).await.expect("retains")
 }
 
 /// Passes until nothing more is deleted; returns how many jobs went.
@@ -127,7 +127,7 @@ pub async fn deleting_is_bounded_and_goes_on(f: &mut dyn Fixture) {
     f.advance(SUCCEEDED_KEPT + HOUR);
     let mut gone = Vec::new();
     for _ in 0..10 {
-        let pass = b.store.retain(3).await.expect("retains");
+        let pass = b.store.retain(&Retention::default(), 3).await.expect("retains");
         assert!(pass.jobs <= 3, "{pass:?}");
         gone.push(pass.jobs);
     }

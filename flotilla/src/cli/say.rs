@@ -1,0 +1,39 @@
+//! The one place that prints: text for people, JSON for machines.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its standard streams")]
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+pub fn line(text: &str) {
+    println!("{text}");
+}
+
+pub fn error(text: &str) {
+    eprintln!("error: {text}");
+}
+
+pub fn json(value: &Value) {
+    println!("{value:#}");
+}
+
+/// A table for people; its columns fit the terminal.
+pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
+    table.add_rows(rows);
+    println!("{table}");
+}
+
+/// A field as people read it: text without quotes, nothing as `-`.
+pub fn field(value: &Value, name: &str) -> String {
+    match &value[name] {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Something for the person that is not the command's output.
+pub fn aside(text: &str) {
+    eprintln!("{text}");
+}

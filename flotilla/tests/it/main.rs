@@ -1,0 +1,8 @@
+//! The one-process fleet as its users meet it: a process, an API, a command line.
+
+mod cli;
+mod demo;
+mod end_to_end;
+mod kill;
+mod process;
+mod start;
