@@ -1,4 +1,5 @@
 //! A kind of your own, its handler, and a fleet that runs it: `cargo run --example own_worker`.
+#![expect(clippy::print_stdout, reason = "an example shows what happened")]
 
 use flotilla::{Fleet, FleetOptions};
 use kinds::Kind;
@@ -40,6 +41,7 @@ async fn main() -> anyhow::Result<()> {
     let job = client.post("/v1/jobs", &json!({ "kind": "example.greet", "payload": { "name": "Ada" } })).await?.body;
     let ended = client.until_ended(job["id"].as_str().unwrap_or_default()).await?;
     anyhow::ensure!(ended["result"] == "Hello, Ada!", "the job ended as {ended:#}");
+    println!("{}", ended["result"]);
     fleet.shutdown().await;
     Ok(())
 }

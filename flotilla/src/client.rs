@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use telemetry::chain;
 
 use crate::Credentials;
 
@@ -46,7 +47,9 @@ pub struct Invalid {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", if self.detail.is_empty() { &self.title } else { &self.detail })?;
-        self.errors.iter().try_for_each(|Invalid { pointer, message }| write!(f, "\n  {pointer}: {message}"))?;
+        // One fault is told by the sentence already.
+        let more = if self.errors.len() > 1 { self.errors.as_slice() } else { &[] };
+        more.iter().try_for_each(|Invalid { pointer, message }| write!(f, "\n  {pointer}: {message}"))?;
         self.hint.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))?;
         write!(f, "\n  code: {} (request {})", self.code, self.request_id)
     }
@@ -128,8 +131,4 @@ impl Client {
         let problem = serde_json::from_slice(&bytes).map_err(|_| not_understood())?;
         Err(ClientError::Refused { status, problem: Box::new(problem) })
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source()).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

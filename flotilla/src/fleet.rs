@@ -10,7 +10,7 @@ use broker::Subscription;
 use domain::{QueueName, TenantId};
 use runtime::{Drained, Registry, Worker, WorkerConfig};
 use scheduler::{Board, Predecessors};
-use settings::{Reader, Source, vars};
+use settings::{ListenAddress, Reader, Source, vars};
 use store::{Actor, NewApiKey, Retention, Scopes};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -73,7 +73,7 @@ impl FleetSettings {
         let read = Self {
             engine: EngineSettings::read(&mut reader),
             guard: WebhooksSettings::read(&mut reader),
-            listen: reader.get(&vars::LISTEN),
+            listen: reader.get::<ListenAddress>(&vars::LISTEN).0,
             slots: reader.get(&vars::WORKER_SLOTS),
             queues: reader.list(&vars::QUEUES),
         };
@@ -84,6 +84,8 @@ impl FleetSettings {
     }
 }
 
+/// How long the worker may take to register.
+const REGISTRATION: Duration = Duration::from_secs(15);
 /// More than this in one process is a mistake.
 const SLOTS_MAX: u32 = 10_000;
 
@@ -96,11 +98,12 @@ impl Fleet {
         let url = format!("http://{}", listener.local_addr()?);
         engine.announce(&url);
         let (credentials, credentials_file) = local_credentials(&engine, url).await?;
-        declare_queues(&engine, &settings.queues).await?;
         let registry = registry(&engine, options.registry, settings.guard)?;
         let board = Arc::new(Board::default());
         let scheduler = start_scheduler(&engine, &board, settings.engine.retention);
-        let worker = start_worker(&engine, registry, settings.slots);
+        let worker = start_worker(&engine, registry, settings.slots).await?;
+        // After the worker registered: its kinds have brought their queues.
+        declare_queues(&engine, &settings.queues).await?;
         let api = start_api(&engine, listener, &settings.engine);
         Ok(Self { engine, credentials, credentials_file, board, api, worker, scheduler })
     }
@@ -140,8 +143,8 @@ impl Fleet {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let hint = "hint: another process listens there; stop it, or choose another address with --listen (port 0 takes any free one)";
-    TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}\n  {hint}"))
+    let hint = "hint: if another process listens there, stop it or choose another address with --listen (port 0 takes any free one)";
+    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!("could not listen on {address}: {error}\n  {hint}"))
 }
 
 /// The key the command line used before, if it still works; otherwise a new one.
@@ -196,7 +199,8 @@ fn start_scheduler(engine: &Engine, board: &Arc<Board>, retention: Retention) ->
     Task { handle: tokio::spawn(scheduler::run(parts, Predecessors::Buried, Arc::clone(board), stop.clone())), stop }
 }
 
-fn start_worker(engine: &Engine, registry: Registry, slots: u32) -> Task<Drained> {
+/// Returns when the worker has registered, so that no submission meets an API which does not know its kind yet.
+async fn start_worker(engine: &Engine, registry: Registry, slots: u32) -> anyhow::Result<Task<Drained>> {
     let parts = runtime::Parts {
         work: Arc::clone(&engine.store) as _,
         broker: Arc::clone(&engine.broker),
@@ -209,8 +213,13 @@ fn start_worker(engine: &Engine, registry: Registry, slots: u32) -> Task<Drained
     };
     let config =
         WorkerConfig { name: "flotilla".to_owned(), host: host(), slots, subscription: Subscription::All, ..WorkerConfig::default() };
+    let worker = Worker::new(parts, config);
+    let registered = worker.registered();
     let stop = CancellationToken::new();
-    Task { handle: tokio::spawn(Worker::new(parts, config).run(stop.clone())), stop }
+    let task = Task { handle: tokio::spawn(worker.run(stop.clone())), stop };
+    let waited = tokio::time::timeout(REGISTRATION, registered.cancelled()).await;
+    waited.context("the worker could not register with the store\n  hint: see the log lines above; a full disk is the usual reason")?;
+    Ok(task)
 }
 
 fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettings) -> Task<()> {

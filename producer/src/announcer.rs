@@ -7,8 +7,6 @@ use broker::Publisher;
 use coordination::{Nudge, Nudges};
 use domain::{Emission, Timestamp};
 
-use crate::problem::chain;
-
 /// How long the caller's answer may wait for the broker; its job is durable already.
 const PUBLISHED_WITHIN: Duration = Duration::from_millis(500);
 
@@ -33,7 +31,9 @@ impl Announcer {
         match tokio::time::timeout(PUBLISHED_WITHIN, self.publisher.publish(emissions)).await {
             Ok(Ok(taken)) if taken.len() == count => return,
             Ok(Ok(taken)) => tracing::debug!(count = count - taken.len(), "the broker has no room for some emissions; they are sent later"),
-            Ok(Err(error)) => tracing::warn!(count, error = chain(&error), "emissions could not be published; they are sent again"),
+            Ok(Err(error)) => {
+                tracing::warn!(count, error = telemetry::chain(&error), "emissions could not be published; they are sent again")
+            }
             Err(_) => tracing::warn!(count, "the broker did not confirm emissions in time; they are sent again"),
         }
         self.nudges.nudge(Nudge::Emissions);

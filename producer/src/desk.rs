@@ -64,8 +64,8 @@ impl Desk {
         self.intake.remembered(tenant, keys).await
     }
 
-    /// Records the jobs and tells the broker. One answer per job, in their order.
-    pub async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Accepted>, Refused> {
+    /// Records the jobs and tells the broker. One answer per job, in their order, and when they were recorded.
+    pub async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<(Vec<Accepted>, Timestamp), Refused> {
         let desk = self.clone();
         sheltered(async move {
             let labels: Vec<_> = jobs.iter().map(|job| (job.queue.clone(), job.kind.clone())).collect();
@@ -77,7 +77,7 @@ impl Desk {
             }
             desk.announcer.timer(enqueued.next_timer);
             desk.announcer.emit(&enqueued.emissions).await;
-            Ok(enqueued.accepted)
+            Ok((enqueued.accepted, enqueued.at))
         })
         .await
         .map_err(Refused::Problem)?

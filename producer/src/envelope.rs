@@ -103,7 +103,8 @@ fn finish(mut response: Response, id: &RequestId, place: (&str, &str)) -> Respon
 /// The route's template, never the path: paths carry ids. `error` means that a person should act.
 fn log(problem: &Problem, id: &RequestId, (method, route): (&str, &str)) {
     let (status, code, cause) = (problem.status().as_u16(), problem.code(), problem.cause().unwrap_or("-"));
-    if problem.code() == "internal" {
+    // A person must act: a bug, or a disk that is full.
+    if matches!(problem.code(), "internal" | "store_full") {
         tracing::error!(request.id = %id, error = cause, status, code, "{method} {route} failed");
     } else if status >= 500 {
         tracing::warn!(request.id = %id, error = cause, status, code, "{method} {route} could not be done");

@@ -17,7 +17,7 @@ use store::{Depth, Reports};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 
 /// Less than the period of those who ask.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ pub async fn ready(State(vitals): State<Vitals>) -> Response {
 pub async fn metrics(State(vitals): State<Vitals>) -> Result<Response, Problem> {
     match tokio::time::timeout(ANSWERS_WITHIN, vitals.reports.depths()).await {
         Ok(Ok(depths)) => vitals.show(&depths),
-        Ok(Err(error)) => tracing::warn!(error = chain(&error), "queue depths could not be read; their metrics are old"),
+        Ok(Err(error)) => tracing::warn!(error = telemetry::chain(&error), "queue depths could not be read; their metrics are old"),
         Err(_) => tracing::warn!("queue depths could not be read in time; their metrics are old"),
     }
     let text = vitals.metrics.render().map_err(|error| Problem::internal(&error))?;

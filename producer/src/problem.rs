@@ -77,7 +77,7 @@ impl Problem {
     }
 
     fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
-        self.0.cause = Some(chain(error));
+        self.0.cause = Some(telemetry::chain(error));
         self
     }
 
@@ -117,10 +117,4 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// The error and everything below it, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

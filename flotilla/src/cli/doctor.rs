@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bootstrap::{EngineSettings, LogSettings};
 use serde_json::{Value, json};
-use settings::{Reader, Source, vars};
+use settings::{ListenAddress, Reader, Source, vars};
 use webhooks_worker::WebhooksSettings;
 
 use super::{Outcome, say};
@@ -72,7 +72,7 @@ pub async fn run(source: &Source, json: bool) -> anyhow::Result<Outcome> {
 fn settings(source: &Source) -> Check {
     let mut reader = Reader::new(source);
     let _ = (EngineSettings::read(&mut reader), LogSettings::read(&mut reader), WebhooksSettings::read(&mut reader));
-    let _: std::net::SocketAddr = reader.get(&vars::LISTEN);
+    let _: ListenAddress = reader.get(&vars::LISTEN);
     match reader.finish(()) {
         Ok(()) => Check::new("settings", Verdict::Good, "all can be used"),
         Err(error) => Check::new("settings", Verdict::Bad, error.to_string()).hint("see docs/configuration.md for every setting"),
@@ -135,10 +135,7 @@ async fn server(source: &Source) -> Vec<Check> {
 }
 
 fn dependencies(ready: &Value) -> String {
-    let named = ready["dependencies"].as_object();
-    let each = named.into_iter().flatten().map(|(name, state)| {
-        let state = state.as_str().map_or_else(|| say::field(state, "state"), str::to_owned);
-        format!("{name} {state}")
-    });
+    let all = ready["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let each = all.iter().map(|dependency| format!("{} {}", say::field(dependency, "name"), say::field(dependency, "state")));
     each.collect::<Vec<_>>().join(", ")
 }

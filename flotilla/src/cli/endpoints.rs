@@ -36,7 +36,11 @@ impl Endpoints {
         match self {
             Self::Create { name, url } => {
                 let made = client.post("/v1/webhook_endpoints", &json!({ "name": name, "url": url })).await?.body;
-                shown(&made, "secret", json);
+                match made["secret"].as_str() {
+                    Some(_) => shown(&made, "secret", json),
+                    None if json => say::json(&made),
+                    None => say::aside(&format!("`{name}` exists already; its secret: flotilla endpoints secret {name}")),
+                }
             }
             Self::List => {
                 let found = client.get("/v1/webhook_endpoints", &[]).await?.body;

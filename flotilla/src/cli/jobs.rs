@@ -32,21 +32,28 @@ pub enum Jobs {
 
 #[derive(Debug, Args)]
 pub struct List {
+    /// waiting, queued, running, succeeded, dead, cancelled or expired
     #[arg(long)]
     state: Option<String>,
+    /// Jobs of this kind
     #[arg(long)]
     kind: Option<String>,
+    /// Jobs of this queue
     #[arg(long)]
     queue: Option<String>,
+    /// Jobs with this tag
     #[arg(long)]
     tag: Option<String>,
-    #[arg(long)]
+    /// Submitted after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
     created_after: Option<String>,
-    #[arg(long)]
+    /// Submitted before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
     created_before: Option<String>,
     /// Go on where the last page ended
     #[arg(long)]
     cursor: Option<String>,
+    /// Rows of the page, at most 200
     #[arg(long, default_value = "50")]
     limit: u16,
 }
@@ -120,7 +127,7 @@ async fn show(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
     let timeline = client.get(&format!("/v1/jobs/{id}/timeline"), &[]).await?.body;
     let logs = client.get(&format!("/v1/jobs/{id}/logs"), &[]).await?.body;
     if json {
-        say::json(&json!({ "job": job, "timeline": timeline["timeline"], "logs": logs["attempts"] }));
+        say::json(&json!({ "job": job, "timeline": timeline["timeline"], "logs": logs["logs"] }));
         return Ok(());
     }
     let fields = job.as_object().context("a job is an object")?;
@@ -131,10 +138,13 @@ async fn show(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
     let steps = timeline["timeline"].as_array().map(Vec::as_slice).unwrap_or_default();
     let row = |step: &Value| ["at", "run", "from", "to", "waiting_for", "actor"].iter().map(|name| say::field(step, name)).collect();
     say::table(&["AT", "RUN", "FROM", "TO", "WAITS FOR", "BY"], steps.iter().map(row).collect());
-    for attempt in logs["attempts"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    for attempt in logs["logs"].as_array().map(Vec::as_slice).unwrap_or_default() {
         say::line(&format!("\nlog of run {}", attempt["run"]));
         for line in attempt["lines"].as_array().map(Vec::as_slice).unwrap_or_default() {
             say::line(&format!("  {} {:<5} {}", say::field(line, "at"), say::field(line, "level"), say::field(line, "message")));
+        }
+        if let Some(output) = attempt["output"].as_str() {
+            say::line(&format!("output of run {}\n{output}", attempt["run"]));
         }
     }
     Ok(())

@@ -149,7 +149,10 @@ fn line_of(job: &Value) -> String {
         line += &format!(" for {} until {}", say::field(job, "waiting_for"), say::field(job, "run_at"));
     }
     if !job["error"].is_null() {
-        line += &format!(" (attempt {} of {}: {})", job["attempt"], job["max_attempts"], say::field(&job["error"], "message"));
+        let (error, hint) = (&job["error"], job["error"]["hint"].as_str());
+        let (attempt, most) = (&job["attempt"], &job["max_attempts"]);
+        line += &format!(" (attempt {attempt} of {most}: {}: {})", say::field(error, "code"), say::field(error, "message"));
+        line += &hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
     }
     line
 }

@@ -65,7 +65,7 @@ pub async fn submit_batch(State(desk): State<Desk>, principal: Principal, reques
         let now = terms.now;
         let jobs = aside(bytes, move || judge(items.into_iter().zip(keys).collect(), &terms)).await??;
         let new: Vec<New> = jobs.iter().map(|job| New::of(job, now)).collect();
-        let taken = desk.enqueue(jobs).await.map_err(|refused| placed(refused, &places))?;
+        let (taken, _) = desk.enqueue(jobs).await.map_err(|refused| placed(refused, &places))?;
         for ((index, new), accepted) in places.into_iter().zip(new).zip(taken) {
             lines[index] = Some(Line::of(accepted, Some(new)));
         }

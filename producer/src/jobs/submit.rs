@@ -36,16 +36,15 @@ pub async fn submit(
         return shelf.read(&principal.tenant, job).await.map(|job| answer(&job, Acceptance::Replayed));
     }
     let terms = terms(&desk, &principal.tenant, trace, std::slice::from_ref(&item)).await?;
-    let now = terms.now;
     let jobs = aside(bytes, move || judge(vec![(item, key)], &terms)).await??;
-    let shown: Vec<Job> = jobs.iter().map(|new| accepted(new, now)).collect();
-    let taken = desk.enqueue(jobs).await.map_err(|refused| match refused {
+    let submitted = jobs.clone();
+    let (taken, at) = desk.enqueue(jobs).await.map_err(|refused| match refused {
         Refused::Enqueue(EnqueueError::KeyReused { .. }) => Problem::idempotency_key_reused(None),
         Refused::Enqueue(error) => error.into(),
         Refused::Problem(problem) => problem,
     })?;
-    match (taken.first(), shown.first()) {
-        (Some(taken), Some(job)) if taken.how == Acceptance::New => Ok(answer(job, taken.how)),
+    match (taken.first(), submitted.first()) {
+        (Some(taken), Some(new)) if taken.how == Acceptance::New => Ok(answer(&accepted(new, at), taken.how)),
         (Some(taken), _) => shelf.read(&principal.tenant, taken.job).await.map(|job| answer(&job, taken.how)),
         (None, _) => Err(Problem::internal(&std::io::Error::other("the store answered for no job"))),
     }

@@ -20,17 +20,11 @@ const DATABASE_FILE: &str = "flotilla.db";
 pub enum EngineError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    #[error("{error}\n  hint: {}", .error.hint())]
-    Database {
-        #[source]
-        error: OpenError,
-    },
-    #[error("the secret key in {place} cannot be used: {source}")]
-    Secret {
-        place: String,
-        #[source]
-        source: vault::VaultError,
-    },
+    /// The sentence, its causes and the hint, in this order; therefore no `source`, which would come after the hint.
+    #[error("{}\n  hint: {}", telemetry::chain(.0), .0.hint())]
+    Database(OpenError),
+    #[error("the secret key in {place} cannot be used: {why}")]
+    Secret { place: String, why: vault::VaultError },
     #[error("the metrics cannot be set up")]
     Metrics(#[from] prometheus::Error),
     #[error(transparent)]
@@ -61,7 +55,7 @@ impl Engine {
         let path = settings.database.clone().unwrap_or_else(|| data_dir.file(DATABASE_FILE));
         let sqlite = SqliteStore::open(SqliteOptions { callback: Some(CallbackKind::default()), ..SqliteOptions::new(path) })
             .await
-            .map_err(|error| EngineError::Database { error })?;
+            .map_err(EngineError::Database)?;
         let sqlite = Arc::new(sqlite);
         // After the database is ours: two first starts at once must not make two secrets.
         let vault = Arc::new(Vault::new(server_secret(settings, &data_dir)?));
@@ -73,6 +67,7 @@ impl Engine {
             move || -> Timestamp { store.now() }
         });
         let metrics = Arc::new(Metrics::new()?);
+        metrics.started_at_micros(store.now().micros());
         let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::default());
         let (feed, nudges): (Arc<dyn Feed>, Arc<dyn Nudges>) = (Arc::clone(&in_process) as _, in_process);
         Ok(Self { store, broker, feed, nudges, clock, mint: Arc::new(Mint::default()), metrics, vault, data_dir, sqlite })
@@ -95,10 +90,10 @@ impl Engine {
 fn server_secret(settings: &EngineSettings, data_dir: &DataDir) -> Result<ServerSecret, EngineError> {
     if let Some(given) = &settings.secret_key {
         let place = "`FLOTILLA_SECRET_KEY`".to_owned();
-        return given.expose().parse().map_err(|source| EngineError::Secret { place, source });
+        return given.expose().parse().map_err(|why| EngineError::Secret { place, why });
     }
     let place = || format!("`{}`", data_dir.file(SECRET_FILE).display());
-    let error = |source| EngineError::Secret { place: place(), source };
+    let error = |why| EngineError::Secret { place: place(), why };
     match data_dir.read(SECRET_FILE)? {
         Some(text) => text.trim().parse().map_err(error),
         None => {

@@ -77,8 +77,8 @@ pub struct Delivered {
 impl Kind for Deliver {
     const NAME: &'static str = "webhooks.deliver";
     const QUEUE: &'static str = "webhooks";
-    /// With the backoff below: a receiver may be away for hours.
-    const MAX_ATTEMPTS: u16 = 12;
+    /// With the backoff below, about half a day on average and a day at most: a receiver may be away for a night.
+    const MAX_ATTEMPTS: u16 = 16;
     const TIMEOUT: Duration = Duration::from_secs(30);
     /// The receiver tells repeats from news by `webhook-id`.
     const EFFECTS: EffectPolicy = EffectPolicy::RepeatSameKey;

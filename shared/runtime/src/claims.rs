@@ -9,12 +9,13 @@ use domain::bounds::FLUSH_JOBS_MAX;
 use domain::{ClaimId, ClaimedJob};
 use futures_util::future::join_all;
 use store::{Claim, WorkError};
+use telemetry::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::execution::execute;
 use crate::patience::Patience;
-use crate::settler::{Settler, chain};
+use crate::settler::Settler;
 use crate::term::Term;
 
 /// How long a claim may take before its outcome counts as unknown and is looked up.
@@ -99,6 +100,7 @@ impl Claimer {
                 None
             }
             Ok(Err(WorkError::Store(error))) => {
+                term.count_store_error("claim", &error);
                 tracing::warn!(claim.id = %claim.id, error = %chain(&error), "a claim's outcome is unknown; looking it up");
                 self.adopt(claim.id).await
             }

@@ -8,6 +8,7 @@ use coordination::Nudge;
 use domain::bounds::{FLUSH_JOBS_MAX, SETTLE_BUFFER_MAX};
 use domain::{ClaimId, Failure, JobId, Run};
 use store::{End, LogLine, Settled, Settlement, StoreError};
+use telemetry::chain;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -88,9 +89,12 @@ async fn record(term: &Term, settlements: &[Settlement]) -> Result<(), StoreErro
                 recorded(term, settled).await;
                 return Ok(());
             }
-            Ok(Err(error @ StoreError::Broken { .. })) => return Err(error),
+            Ok(Err(error @ StoreError::Broken { .. })) => {
+                term.count_store_error("settle", &error);
+                return Err(error);
+            }
             Ok(Err(error @ (StoreError::Unavailable { .. } | StoreError::Full { .. }))) => {
-                term.parts.metrics.store_errors.with_label_values(&["settle", "unavailable"]).inc();
+                term.count_store_error("settle", &error);
                 tracing::warn!(error = %chain(&error), count = settlements.len(), "ends wait: the store does not take them");
             }
             Err(_) => tracing::warn!(count = settlements.len(), "ends wait: the store did not answer in time"),
@@ -107,9 +111,4 @@ async fn recorded(term: &Term, settled: Settled) {
     if let Some(at) = settled.next_timer {
         term.parts.nudges.nudge(Nudge::Timer { at });
     }
-}
-
-/// An error with all its causes, for one log line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source()).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use coordination::{Nudge, NudgeListener};
 use domain::Emission;
 use domain::bounds::{LEASE_RENEW_EVERY, LEASE_RENEW_TIMEOUT};
-use store::{Renewed, WorkError};
+use store::{Renewed, StoreError, WorkError};
+use telemetry::chain;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::feedline::Feedline;
 use crate::holdings::{Holdings, StopWhy};
 use crate::lease::Lease;
-use crate::settler::chain;
 use crate::worker::Parts;
 
 /// How long the broker may take for follow-up jobs before they are left to the upkeep.
@@ -65,6 +65,10 @@ impl Term {
         }
     }
 
+    pub(crate) fn count_store_error(&self, role: &str, error: &StoreError) {
+        self.parts.metrics.store_errors.with_label_values(&[role, error.class()]).inc();
+    }
+
     /// The store said that this worker is no more, or its time is up.
     pub(crate) fn lease_lost(&self, why: &'static str) {
         if self.lease.is_live() {
@@ -99,7 +103,8 @@ impl Term {
             }
             Ok(Err(WorkError::Fenced)) => self.lease_lost("fenced"),
             Ok(Err(WorkError::Store(error))) => {
-                tracing::warn!(worker.id = %self.lease.worker(), error = %chain(&error), "the lease could not be renewed")
+                self.count_store_error("renew", &error);
+                tracing::warn!(worker.id = %self.lease.worker(), error = %chain(&error), "the lease could not be renewed");
             }
             Err(_) => tracing::warn!(worker.id = %self.lease.worker(), "renewing the lease took too long"),
         }

@@ -8,7 +8,7 @@ use coordination::{Feed, Nudge, Nudges};
 use domain::Timestamp;
 use domain::bounds::{CANCEL_GRACE, DRAIN_GRACE};
 use store::{Mint, Work, WorkerRegistration};
-use telemetry::Metrics;
+use telemetry::{Metrics, chain};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use crate::feedline::Feedline;
 use crate::holdings::StopWhy;
 use crate::lease::Lease;
 use crate::patience::Patience;
-use crate::settler::{Settler, chain};
+use crate::settler::Settler;
 use crate::term::Term;
 
 /// How long a registration may take.
@@ -78,13 +78,19 @@ pub struct Worker {
     parts: Arc<Parts>,
     config: WorkerConfig,
     slots: Arc<Semaphore>,
+    registered: CancellationToken,
 }
 
 impl Worker {
     pub fn new(parts: Parts, config: WorkerConfig) -> Self {
         let slots = Arc::new(Semaphore::new(usize::try_from(config.slots.max(1)).unwrap_or(usize::MAX)));
         parts.metrics.worker_slots.set(i64::from(config.slots.max(1)));
-        Self { parts: Arc::new(parts), config, slots }
+        Self { parts: Arc::new(parts), config, slots, registered: CancellationToken::new() }
+    }
+
+    /// Cancelled when the worker has registered for the first time: its kinds and queues are known from then on.
+    pub fn registered(&self) -> CancellationToken {
+        self.registered.clone()
     }
 
     /// Works until `shutdown` (or a drain asked for through the store), then drains. A lost lease is not the end: it goes
@@ -120,6 +126,7 @@ impl Worker {
             match tokio::time::timeout(REGISTER_TIMEOUT, self.parts.work.register(&registration)).await {
                 Ok(Ok(())) => {
                     self.parts.nudges.nudge(Nudge::Kinds);
+                    self.registered.cancel();
                     tracing::info!(worker.id = %registration.id, count = registration.kinds.len(), slots = registration.slots, "registered");
                     return Some(Lease::granted(registration.id, sent));
                 }

@@ -1,11 +1,13 @@
 //! `settings` reads every setting once, from the environment and `flotilla.toml`, and reports every problem at once.
 //! It is the only place that reads the environment (I11). It does not act on what it reads.
 
+mod listen;
 mod reader;
 mod secret;
 mod source;
 pub mod vars;
 
+pub use listen::{ListenAddress, ListenAddressError};
 pub use reader::{Problem, Reader, SettingsError};
 pub use secret::Secret;
 pub use source::{Source, SourceError};

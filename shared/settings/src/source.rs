@@ -8,7 +8,7 @@ use crate::vars::{self, Var};
 /// The settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("could not read `{path}`")]
+    #[error("could not read the settings file `{path}`")]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -36,8 +36,12 @@ impl Source {
     /// The process's environment over the settings file, if there is one.
     pub fn from_process() -> Result<Self, SourceError> {
         let environment = Self::from_environment();
-        let path = PathBuf::from(environment.get(&vars::CONFIG).unwrap_or(vars::CONFIG.default));
-        let mut all = if path.exists() { Self::from_file(&path)? } else { Self::default() };
+        let mut all = match environment.get(&vars::CONFIG) {
+            // Named on purpose, so it must be there.
+            Some(named) => Self::from_file(Path::new(named))?,
+            None if Path::new(vars::CONFIG.default).exists() => Self::from_file(Path::new(vars::CONFIG.default))?,
+            None => Self::default(),
+        };
         all.values.extend(environment.values);
         Ok(all)
     }
@@ -72,10 +76,11 @@ impl Source {
 
     fn from_toml(path: &Path, text: &str) -> Result<Self, SourceError> {
         let table: toml::Table = text.parse().map_err(|source| SourceError::Invalid { path: path.to_owned(), source: Box::new(source) })?;
+        let allowed = || vars::ALL.iter().filter(|var| **var != vars::CONFIG);
         let unknown: Vec<String> =
-            table.keys().filter(|key| vars::ALL.iter().all(|var| var.key() != **key)).map(|key| format!("`{key}`")).collect();
+            table.keys().filter(|key| allowed().all(|var| var.key() != **key)).map(|key| format!("`{key}`")).collect();
         if !unknown.is_empty() {
-            let known = vars::ALL.iter().map(Var::key).collect::<Vec<_>>().join(", ");
+            let known = allowed().map(Var::key).collect::<Vec<_>>().join(", ");
             return Err(SourceError::Unknown { path: path.to_owned(), keys: unknown.join(", "), known });
         }
         let given = vars::ALL.iter().filter_map(|var| Some((var, table.get(&var.key())?)));

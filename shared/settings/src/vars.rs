@@ -1,4 +1,4 @@
-//! Every setting there is: name, default, meaning. The configuration page is generated from this list.
+//! Every setting there is: name, default, meaning. The configuration page is checked against this list.
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,4 +46,19 @@ vars! {
     KEY = "FLOTILLA_KEY", "", "The API key of the command line. Default: what a local `flotilla up` left in the data directory.";
     LOG = "FLOTILLA_LOG", "info", "What is logged, as tracing directives: `info`, `info,runtime=debug`.";
     LOG_FORMAT = "FLOTILLA_LOG_FORMAT", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn every_setting_is_documented_with_its_default() {
+        let page = include_str!("../../../docs/configuration.md");
+        for var in ALL {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}`", var.name)));
+            let row = row.unwrap_or_else(|| panic!("docs/configuration.md has no row for {}", var.name));
+            assert!(row.contains(var.default), "docs/configuration.md names another default for {} than `{}`", var.name, var.default);
+        }
+    }
 }

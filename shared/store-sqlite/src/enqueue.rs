@@ -60,7 +60,7 @@ impl Write for Enqueue {
         let opened: Vec<_> = decided.opened.into_iter().filter(|(key, opened)| !had(key, opened)).collect();
         open_keys(tx, &opened).await?;
         let emissions = emissions(&inserted.queued, &tx.context.mint, tx.now);
-        Ok(Ok(Enqueued { accepted: decided.accepted, emissions, next_timer: inserted.next_timer }))
+        Ok(Ok(Enqueued { accepted: decided.accepted, at: tx.now, emissions, next_timer: inserted.next_timer }))
     }
 }
 

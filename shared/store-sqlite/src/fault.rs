@@ -43,6 +43,10 @@ impl Fault {
         }
     }
 
+    pub(crate) fn is_lack_of_space(&self) -> bool {
+        self.blame() == Blame::Space
+    }
+
     fn blame(&self) -> Blame {
         match self {
             Self::Rule(_) => Blame::Store,

@@ -39,6 +39,7 @@ mod worker;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -61,6 +62,7 @@ pub struct SqliteStore {
     reader: Reader,
     planned: PlannedFailures,
     lock: Arc<FileLock>,
+    short_of_space: Arc<AtomicBool>,
 }
 
 impl SqliteStore {

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
@@ -35,12 +36,19 @@ impl SqliteStore {
         };
         let clock = Arc::new(Clock::default());
         let planned = PlannedFailures::default();
-        let context =
-            Context { clock: clock.clone(), mint: Mint::default(), callback: options.callback.clone(), session, planned: planned.clone() };
+        let short_of_space = Arc::<AtomicBool>::default();
+        let context = Context {
+            clock: clock.clone(),
+            mint: Mint::default(),
+            callback: options.callback.clone(),
+            session,
+            planned: planned.clone(),
+            short_of_space: Arc::clone(&short_of_space),
+        };
         let reader = Reader::new(connect.clone().read_only(true).pragma("cache_size", "-512"), options.readers, options.read_deadline);
         let writer = Writer { connection: Some(connection), connect, context: Arc::new(context), lock: lock.clone() };
         let queue = WriteQueue::start(writer, options.write_deadline);
-        Ok(Self { clock, queue, reader, planned, lock })
+        Ok(Self { clock, queue, reader, planned, lock, short_of_space })
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Plan {
     /// The statement with this number fails, counted from 0 over what the operation executes; the one after
     /// its last is the commit.
     FailAt(u32),
+    /// The disk is full at the first statement.
+    NoSpace,
     /// The commit succeeds and the caller is told that it does not know.
     LoseReply,
 }
@@ -50,6 +52,10 @@ impl PlannedFailures {
     /// Whether statement `number` of this transaction is to fail; uses up the plan.
     pub(crate) fn fails(&self, number: u32) -> bool {
         self.take_if(Plan::FailAt(number))
+    }
+
+    pub(crate) fn runs_out_of_space(&self) -> bool {
+        self.take_if(Plan::NoSpace)
     }
 
     pub(crate) fn loses_reply(&self) -> bool {

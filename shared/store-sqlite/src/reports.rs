@@ -1,6 +1,7 @@
 //! How does the port's reporting reach the readers?
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use domain::{Job, JobId, TenantId, WorkerId};
@@ -18,7 +19,11 @@ use crate::{listing, timeline};
 #[async_trait]
 impl Reports for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.reader.row("answering a ping", sql(include_str!("../queries/store_ping.sql"))).await.map(drop)
+        const DOING: &str = "answering a ping";
+        if self.short_of_space.load(Ordering::Acquire) {
+            return Err(StoreError::Full { doing: DOING, source: "the last write found no space".into() });
+        }
+        self.reader.row(DOING, sql(include_str!("../queries/store_ping.sql"))).await.map(drop)
     }
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError> {

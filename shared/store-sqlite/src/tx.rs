@@ -1,6 +1,7 @@
 //! How does a write reach the database? Through one transaction that counts its statements.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use domain::Timestamp;
 use sqlx::query::Query;
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) callback: Option<CallbackKind>,
     pub(crate) session: i64,
     pub(crate) planned: PlannedFailures,
+    /// The last write found no space; set and cleared by the writer.
+    pub(crate) short_of_space: Arc<AtomicBool>,
 }
 
 /// The open transaction. Only the writer makes one.
@@ -75,6 +78,9 @@ impl<'c> Tx<'c> {
     fn count(&mut self) -> Result<(), Fault> {
         let number = self.statements;
         self.statements += 1;
+        if self.context.planned.runs_out_of_space() {
+            return Err(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into()).into());
+        }
         if self.context.planned.fails(number) { Err(Fault::Planned) } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@
 //! fails. Operations are therefore re-runnable: they read their input and never consume it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -223,6 +224,8 @@ impl Writer {
             Ok(tx) => run(tx, group).await.map_err(Failed::Later),
             Err(fault) => Err(Failed::AtBegin(fault)),
         };
+        let full = matches!(&outcome, Err(Failed::AtBegin(fault) | Failed::Later(fault)) if fault.is_lack_of_space());
+        context.short_of_space.store(full, Ordering::Release);
         match outcome {
             Ok(()) if context.planned.loses_reply() => Err(Failed::ReplyLost),
             Ok(()) => Ok(()),

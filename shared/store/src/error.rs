@@ -31,6 +31,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// A word for metrics: `unavailable`, `full` or `broken`.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::Full { .. } => "full",
+            Self::Broken { .. } => "broken",
+        }
+    }
+}
+
 /// A write about a running job could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {

@@ -45,6 +45,8 @@ pub struct Accepted {
 pub struct Enqueued {
     /// One per submission, in its order.
     pub accepted: Vec<Accepted>,
+    /// When the jobs were recorded, by the store's clock: their `created_at`.
+    pub at: domain::Timestamp,
     /// What to hand to the broker.
     pub emissions: Vec<Emission>,
     /// The earliest time a new timer is due, if this call made one.

@@ -72,7 +72,7 @@ pub struct WorkerRow {
 
 #[async_trait]
 pub trait Reports: Send + Sync {
-    /// Fails when the store cannot answer within its deadline.
+    /// Fails when the store cannot answer within its deadline, or could not write for lack of space the last time it tried.
     async fn ping(&self) -> Result<(), StoreError>;
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError>;

@@ -2,7 +2,7 @@
 
 use prometheus::{Encoder, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-/// A metric's declaration, from which the reference page is generated.
+/// A metric's declaration; the reference page is checked against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricSpec {
     pub name: &'static str,
@@ -93,6 +93,12 @@ metrics! {
 }
 
 impl Metrics {
+    /// Says when this process started, in microseconds since 1970.
+    pub fn started_at_micros(&self, micros: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus has only floating point; microseconds of this century fit")]
+        self.start_time.set(micros as f64 / 1_000_000.0);
+    }
+
     /// The exposition in Prometheus' text format.
     pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         self.memory_bytes.set(resident_bytes().unwrap_or(0));
@@ -113,6 +119,16 @@ pub fn resident_bytes() -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_is_documented() {
+        let page = include_str!("../../../docs/telemetry.md");
+        for MetricSpec { name, labels, help: _ } in SPECS {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}`")));
+            let row = row.unwrap_or_else(|| panic!("docs/telemetry.md has no row for {name}"));
+            assert!(labels.iter().all(|label| row.contains(label)), "docs/telemetry.md misses a label of {name}");
+        }
+    }
 
     #[test]
     fn every_metric_is_declared_once_and_rendered() {

@@ -125,7 +125,7 @@ fn headers_that_differ_in_case_only_are_refused() {
 #[test]
 fn the_defaults_are_those_of_the_plan() {
     let info = info_of::<Deliver>();
-    assert_eq!((info.name.as_str(), info.queue.as_str(), info.max_attempts), ("webhooks.deliver", "webhooks", 12));
+    assert_eq!((info.name.as_str(), info.queue.as_str(), info.max_attempts), ("webhooks.deliver", "webhooks", 16));
     assert_eq!(info.timeout, std::time::Duration::from_secs(30));
     assert_eq!(info.effects, domain::EffectPolicy::RepeatSameKey);
     assert_eq!(info.retry, Deliver::retry());

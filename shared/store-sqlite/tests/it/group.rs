@@ -141,3 +141,16 @@ async fn what_was_answered_survives_a_kill() {
     assert_eq!(exist(&b, &ids).await, 100);
     assert_eq!(f.violations().await, Vec::<String>::new());
 }
+
+/// A disk that is full is said as such, by the call and by a ping, until a write succeeds.
+#[tokio::test]
+async fn a_full_disk_shows_until_there_is_room() {
+    let f = SqliteFixture::new().await;
+    let b = Bench::new(&f).await;
+    f.store.planned_failures().plan(Plan::NoSpace);
+    let refused = f.store().enqueue(vec![b.job()]).await;
+    assert!(matches!(refused, Err(EnqueueError::Store(StoreError::Full { .. }))), "{refused:?}");
+    assert!(matches!(f.store.ping().await, Err(StoreError::Full { .. })));
+    f.store().enqueue(vec![b.job()]).await.expect("there is room again");
+    f.store.ping().await.expect("well again");
+}
