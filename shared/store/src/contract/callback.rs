@@ -41,7 +41,7 @@ pub async fn nobody_is_told_unasked(f: &mut dyn Fixture) {
 pub async fn a_callback_names_the_job_and_the_url(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (id, _) = Ending::Succeeded.reach(&b, f, with_callback(b.job())).await;
-    let told = callbacks(&b).await.remove(0);
+    let told = b.read(callbacks(&b).await.remove(0).id).await;
     assert!(told.payload.contains(&id.to_string()), "{}", told.payload);
     assert!(told.payload.contains("https://example.com/told"), "{}", told.payload);
     assert_eq!(told.callback_url, None, "a callback is not told of");

@@ -209,7 +209,7 @@ macro_rules! contract_suite {
                 the_timeline_tells_a_retried_jobs_life,
                 timelines_are_legal_walks,
                 depths_count_the_queued_by_class,
-                a_page_shows_whole_jobs,
+                a_page_shows_all_but_what_may_be_large,
             ],
             access: [
                 a_key_is_kept_as_created,

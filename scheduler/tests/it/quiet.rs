@@ -1,0 +1,84 @@
+//! When may the rescuer act? Two lease times after it (re)gained the store, so that whoever was cut off can come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::bounds::LEASE_FOR;
+use scheduler::Predecessors;
+
+use crate::running::Running;
+use crate::stage::Stage;
+use crate::upkeep::Plan;
+
+const QUIET: Duration = Duration::from_secs(2 * LEASE_FOR.as_secs());
+const EVERY: Duration = Duration::from_secs(2);
+
+fn start(stage: &Stage, predecessors: Predecessors) -> Running {
+    stage.start_with(Arc::new(stage.broker.clone()), predecessors)
+}
+
+/// I3: leases of workers that were cut off may look over; they are judged after two lease times.
+#[tokio::test(start_paused = true)]
+async fn it_waits_two_lease_times_after_its_start() {
+    let stage = Stage::new();
+    let running = start(&stage, Predecessors::MayLive);
+    assert_eq!(stage.upkeep.nth("rescue", 1).await, QUIET);
+    assert_eq!(stage.upkeep.nth("rescue", 2).await, QUIET + EVERY);
+    assert_eq!(running.items("rescue", "quiet"), QUIET.as_secs() / EVERY.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_acts_at_once_when_nobody_can_be_left() {
+    let stage = Stage::new();
+    let _running = start(&stage, Predecessors::Buried);
+    assert_eq!(stage.upkeep.nth("rescue", 1).await, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_again_after_the_store_was_away() {
+    let stage = Stage::new();
+    stage.upkeep.plan("rescue", [Plan::Does(0), Plan::Fails, Plan::Does(7)]);
+    let running = start(&stage, Predecessors::Buried);
+    assert_eq!(stage.upkeep.nth("rescue", 2).await, EVERY);
+    // Looked again a second later, and the store was back.
+    let back = EVERY + Duration::from_secs(1);
+    assert_eq!(stage.upkeep.nth("rescue", 3).await, back + QUIET);
+    running.ran("rescue", 25).await;
+    assert_eq!(running.items("rescue", "retried"), 7);
+}
+
+/// It does not matter whether the rescuer wanted anything of the store meanwhile.
+#[tokio::test(start_paused = true)]
+async fn an_outage_in_the_quiet_time_starts_it_anew() {
+    let stage = Stage::new();
+    let _running = start(&stage, Predecessors::MayLive);
+    stage.upkeep.nth("promote", 11).await;
+    stage.upkeep.set_away(true);
+    stage.upkeep.nth("promote", 36).await;
+    stage.upkeep.set_away(false);
+    let back = *stage.upkeep.times("promote").last().expect("a pass");
+    let acted = stage.upkeep.nth("rescue", 1).await;
+    assert!(acted >= back + QUIET, "the store came back at {back:?}, the rescuer acted at {acted:?}");
+    assert!(acted <= back + QUIET + EVERY, "{acted:?}");
+}
+
+/// A store that does not answer is away, although it never said so.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hung_counts_as_away() {
+    let stage = Stage::new();
+    stage.upkeep.plan("rescue", [Plan::Hangs]);
+    let running = start(&stage, Predecessors::Buried);
+    let back = Duration::from_secs(31);
+    assert_eq!(stage.upkeep.nth("rescue", 2).await, back + QUIET);
+    assert_eq!(running.passes("rescue", "failed"), 1);
+}
+
+/// I9: looking whether the store is back touches nothing, or workers would be declared dead in the quiet time.
+#[tokio::test(start_paused = true)]
+async fn it_only_looks_while_it_is_quiet() {
+    let stage = Stage::new();
+    let running = start(&stage, Predecessors::MayLive);
+    running.ran("rescue", 10).await;
+    running.stop().await;
+    assert_eq!(stage.upkeep.asked("rescue"), 0, "not even with a limit of nothing");
+}
