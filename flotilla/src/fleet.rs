@@ -1,5 +1,6 @@
 //! Every role in one process: API, scheduler, one worker, on the embedded engine.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,13 @@ use scheduler::{Board, Predecessors};
 use settings::{ListenAddress, Reader, Source, vars};
 use store::{Actor, NewApiKey, Retention, Scopes};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use webhooks_worker::WebhooksSettings;
 use webhooks_worker::guard::GuardPolicy;
 
+use crate::handlers::HandlerThreads;
 use crate::{Client, Credentials};
 
 /// How long the API may take to end its last requests.
@@ -44,6 +47,8 @@ pub struct Fleet {
     api: Task<()>,
     worker: Task<Drained>,
     scheduler: Task<()>,
+    ended: CancellationToken,
+    handlers: HandlerThreads,
 }
 
 /// What was done on the way down.
@@ -57,6 +62,18 @@ pub struct Down {
 struct Task<T> {
     stop: CancellationToken,
     handle: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    /// Runs a role; `ended` is cancelled when it ends, by itself or by a panic.
+    fn start(ended: &CancellationToken, stop: CancellationToken, role: impl Future<Output = T> + Send + 'static) -> Self {
+        let guard = ended.clone().drop_guard();
+        let role = async move {
+            let _guard = guard;
+            role.await
+        };
+        Self { stop, handle: tokio::spawn(role) }
+    }
 }
 
 struct FleetSettings {
@@ -99,13 +116,13 @@ impl Fleet {
         engine.announce(&url);
         let (credentials, credentials_file) = local_credentials(&engine, url).await?;
         let registry = registry(&engine, options.registry, settings.guard)?;
-        let board = Arc::new(Board::default());
-        let scheduler = start_scheduler(&engine, &board, settings.engine.retention);
-        let worker = start_worker(&engine, registry, settings.slots).await?;
+        let (board, ended, handlers) = (Arc::new(Board::default()), CancellationToken::new(), HandlerThreads::start()?);
+        let scheduler = start_scheduler(&engine, &board, settings.engine.retention, &ended);
+        let worker = start_worker(&engine, (registry, settings.slots), handlers.handle(), &ended).await?;
         // After the worker registered: its kinds have brought their queues.
         declare_queues(&engine, &settings.queues).await?;
-        let api = start_api(&engine, listener, &settings.engine);
-        Ok(Self { engine, credentials, credentials_file, board, api, worker, scheduler })
+        let api = start_api(&engine, listener, &settings.engine, &ended);
+        Ok(Self { engine, credentials, credentials_file, board, api, worker, scheduler, ended, handlers })
     }
 
     /// A client with the key of the command line.
@@ -122,6 +139,12 @@ impl Fleet {
         &self.credentials_file
     }
 
+    /// Completes when a role has ended although nobody asked it to: a bug. The process should stop, so that whoever supervises
+    /// it starts it anew; nothing is lost by that.
+    pub async fn a_role_ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// The last report of each duty.
     pub fn board(&self) -> &Board {
         &self.board
@@ -129,7 +152,7 @@ impl Fleet {
 
     /// Takes no more requests, drains the worker, closes the database.
     pub async fn shutdown(self) -> Down {
-        let Self { engine, api, worker, scheduler, .. } = self;
+        let Self { engine, api, worker, scheduler, handlers, .. } = self;
         api.stop.cancel();
         worker.stop.cancel();
         let drained = worker.handle.await;
@@ -137,6 +160,7 @@ impl Fleet {
         let api_ended = tokio::time::timeout(API_FAREWELL, api.handle).await.is_ok();
         let scheduler_ended = scheduler.handle.await.is_ok();
         engine.close().await;
+        drop(handlers);
         let worker = drained.unwrap_or_default();
         Down { worker, clean: worker.clean && api_ended && scheduler_ended }
     }
@@ -186,7 +210,7 @@ fn registry(engine: &Engine, mut registry: Registry, guard: GuardPolicy) -> anyh
     Ok(registry)
 }
 
-fn start_scheduler(engine: &Engine, board: &Arc<Board>, retention: Retention) -> Task<()> {
+fn start_scheduler(engine: &Engine, board: &Arc<Board>, retention: Retention, ended: &CancellationToken) -> Task<()> {
     let parts = scheduler::Parts {
         upkeep: Arc::clone(&engine.store) as _,
         publisher: Arc::clone(&engine.broker) as _,
@@ -196,11 +220,16 @@ fn start_scheduler(engine: &Engine, board: &Arc<Board>, retention: Retention) ->
         retention,
     };
     let stop = CancellationToken::new();
-    Task { handle: tokio::spawn(scheduler::run(parts, Predecessors::Buried, Arc::clone(board), stop.clone())), stop }
+    Task::start(ended, stop.clone(), scheduler::run(parts, Predecessors::Buried, Arc::clone(board), stop))
 }
 
 /// Returns when the worker has registered, so that no submission meets an API which does not know its kind yet.
-async fn start_worker(engine: &Engine, registry: Registry, slots: u32) -> anyhow::Result<Task<Drained>> {
+async fn start_worker(
+    engine: &Engine,
+    (registry, slots): (Registry, u32),
+    handlers: Handle,
+    ended: &CancellationToken,
+) -> anyhow::Result<Task<Drained>> {
     let parts = runtime::Parts {
         work: Arc::clone(&engine.store) as _,
         broker: Arc::clone(&engine.broker),
@@ -210,19 +239,20 @@ async fn start_worker(engine: &Engine, registry: Registry, slots: u32) -> anyhow
         mint: Arc::clone(&engine.mint),
         metrics: Arc::clone(&engine.metrics),
         registry,
+        handlers,
     };
     let config =
         WorkerConfig { name: "flotilla".to_owned(), host: host(), slots, subscription: Subscription::All, ..WorkerConfig::default() };
     let worker = Worker::new(parts, config);
     let registered = worker.registered();
     let stop = CancellationToken::new();
-    let task = Task { handle: tokio::spawn(worker.run(stop.clone())), stop };
+    let task = Task::start(ended, stop.clone(), worker.run(stop));
     let waited = tokio::time::timeout(REGISTRATION, registered.cancelled()).await;
     waited.context("the worker could not register with the store\n  hint: see the log lines above; a full disk is the usual reason")?;
     Ok(task)
 }
 
-fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettings) -> Task<()> {
+fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettings, ended: &CancellationToken) -> Task<()> {
     let stop = CancellationToken::new();
     let parts = producer::Parts {
         intake: Arc::clone(&engine.store) as _,
@@ -239,12 +269,11 @@ fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettings) 
         stopping: stop.clone(),
     };
     let serving = stop.clone();
-    let handle = tokio::spawn(async move {
+    Task::start(ended, stop, async move {
         if let Err(error) = producer::serve(listener, producer::router(parts), serving).await {
             tracing::error!(%error, "the API ended");
         }
-    });
-    Task { handle, stop }
+    })
 }
 
 fn host() -> String {

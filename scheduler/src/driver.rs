@@ -9,13 +9,14 @@ use domain::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Parts;
 use crate::duty::{Duty, DutyError, Next, Report};
 
 /// How long one pass may take before it counts as failed.
 const PASS_TIMEOUT: Duration = Duration::from_secs(30);
-/// The shortest time between a failed pass and the next.
+/// The time between a failed pass and the next, whatever happens meanwhile.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// What is known of a duty in this process.
@@ -53,25 +54,33 @@ impl Board {
     }
 }
 
+/// When the next pass is due.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// At this time, or when nudged.
+    By(Instant),
+    /// At this time: the last pass failed.
+    At(Instant),
+}
+
 pub(crate) async fn drive<D: Duty>(duty: D, parts: Parts, board: Arc<Board>, shutdown: CancellationToken) {
-    let mut nudges = parts.nudges.listen();
+    let duty = Arc::new(duty);
     loop {
-        let wake = pass(&duty, &parts, &board).await;
+        // A pass looks at everything, so that it answers all nudges of before.
+        let mut nudges = parts.nudges.listen();
+        let due = pass(&duty, &parts, &board).await;
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            () = wait(&duty, &parts, &mut nudges, wake) => {}
+            () = wait(&*duty, &parts, &mut nudges, due) => {}
         }
     }
 }
 
 /// One pass; returns when the next is due.
-async fn pass<D: Duty>(duty: &D, parts: &Parts, board: &Board) -> Instant {
+async fn pass<D: Duty>(duty: &Arc<D>, parts: &Parts, board: &Board) -> Due {
     let started = Instant::now();
-    let result = match tokio::time::timeout(PASS_TIMEOUT, duty.run()).await {
-        Ok(result) => result.map_err(|error| chain(&error)),
-        Err(_) => Err("the pass took too long".to_owned()),
-    };
+    let result = attempt(Arc::clone(duty)).await;
     let now = (parts.clock)();
     board.note(D::NAME, now, &result);
     let metrics = &parts.metrics;
@@ -83,21 +92,35 @@ async fn pass<D: Duty>(duty: &D, parts: &Parts, board: &Board) -> Instant {
                 metrics.duty_items.with_label_values(&[D::NAME, what]).inc_by(u64::try_from(*count).unwrap_or(u64::MAX));
             }
             let idle = Instant::now() + duty.every();
-            match report.next {
+            Due::By(match report.next {
                 Next::Idle => idle,
                 Next::Again => Instant::now(),
                 Next::At(at) => idle.min(Instant::now() + at.since(now)),
-            }
+            })
         }
         Err(error) => {
             tracing::warn!(duty = D::NAME, error, "a pass failed; the next one is the retry");
-            Instant::now() + AFTER_FAILURE
+            Due::At(Instant::now() + AFTER_FAILURE)
         }
     }
 }
 
+/// Runs the duty once, in a task of its own: a panic costs the pass, not the duty.
+async fn attempt<D: Duty>(duty: Arc<D>) -> Result<Report, String> {
+    let task = AbortOnDropHandle::new(tokio::spawn(async move { duty.run().await }));
+    match tokio::time::timeout(PASS_TIMEOUT, task).await {
+        Ok(Ok(result)) => result.map_err(|error| chain(&error)),
+        Ok(Err(_)) => Err("the pass panicked".to_owned()),
+        Err(_) => Err("the pass took too long".to_owned()),
+    }
+}
+
 /// Until the next pass is due: its time, a nudge it heeds, or a timer that is set for earlier.
-async fn wait<D: Duty>(duty: &D, parts: &Parts, nudges: &mut NudgeListener, mut wake: Instant) {
+async fn wait<D: Duty>(duty: &D, parts: &Parts, nudges: &mut NudgeListener, due: Due) {
+    let mut wake = match due {
+        Due::By(at) => at,
+        Due::At(at) => return tokio::time::sleep_until(at).await,
+    };
     loop {
         tokio::select! {
             () = tokio::time::sleep_until(wake) => return,

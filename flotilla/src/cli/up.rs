@@ -64,8 +64,13 @@ impl Up {
             if !shutdown.is_cancelled() {
                 say::line("serving until Ctrl-C");
             }
-            shutdown.cancelled().await;
-            outcome = Outcome::Done;
+            outcome = tokio::select! {
+                () = shutdown.cancelled() => Outcome::Done,
+                () = fleet.a_role_ended() => {
+                    tracing::error!("a part of this process ended by itself, which is a bug; stopping, so that it can be started anew");
+                    Outcome::NotWell
+                }
+            };
         }
         farewell(fleet.shutdown().await);
         Ok(outcome)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::bounds::LEASE_FOR;
 use parking_lot::Mutex;
-use store::Upkeep;
+use store::{StoreError, Upkeep};
 use tokio::time::Instant;
 
 use super::PASS_ROWS_MAX;
@@ -27,7 +27,7 @@ pub struct Rescue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QuietTime {
     Until(Instant),
-    /// The store did not answer last time.
+    /// The store did not answer last time, or was not heard out.
     StoreAway,
     Over,
 }
@@ -41,12 +41,20 @@ impl Rescue {
         Self { upkeep, emitter, patience: Mutex::new(patience) }
     }
 
-    fn is_quiet(&self) -> bool {
-        let mut patience = self.patience.lock();
-        if matches!(*patience, QuietTime::Until(until) if Instant::now() >= until) {
-            *patience = QuietTime::Over;
-        }
-        matches!(*patience, QuietTime::Until(_))
+    /// Whether it is too early to act. Then it only looks whether the store is there, so that no outage goes unnoticed.
+    async fn is_quiet(&self) -> Result<bool, StoreError> {
+        // Away until it answers: a pass may also end by being dropped.
+        let before = std::mem::replace(&mut *self.patience.lock(), QuietTime::StoreAway);
+        let until = match before {
+            QuietTime::Over => return Ok(false),
+            QuietTime::Until(until) if Instant::now() >= until => return Ok(false),
+            QuietTime::Until(until) => Some(until),
+            QuietTime::StoreAway => None,
+        };
+        // Not `rescue(0)`: that may declare workers dead.
+        self.upkeep.release(0).await?;
+        *self.patience.lock() = QuietTime::Until(until.unwrap_or_else(|| Instant::now() + QUIET));
+        Ok(true)
     }
 }
 
@@ -58,15 +66,11 @@ impl Duty for Rescue {
     }
 
     async fn run(&self) -> Result<Report, DutyError> {
-        if *self.patience.lock() == QuietTime::StoreAway {
-            // Only looks whether the store is back; acting is for later.
-            self.upkeep.rescue(0).await?;
-            *self.patience.lock() = QuietTime::Until(Instant::now() + QUIET);
-        }
-        if self.is_quiet() {
+        if self.is_quiet().await? {
             return Ok(Report { did: vec![("quiet", 1)], next: Next::Idle });
         }
-        let rescued = self.upkeep.rescue(PASS_ROWS_MAX).await.inspect_err(|_| *self.patience.lock() = QuietTime::StoreAway)?;
+        let rescued = self.upkeep.rescue(PASS_ROWS_MAX).await?;
+        *self.patience.lock() = QuietTime::Over;
         for worker in &rescued.workers {
             tracing::warn!(duty = Self::NAME, worker.id = %worker, "a worker's lease is over: giving back what it ran");
         }

@@ -135,18 +135,12 @@ impl Bench {
     pub async fn claim(&self, worker: WorkerId, jobs: &[JobId]) -> Vec<ClaimedJob> {
         let id = self.mint.claim(self.store.now());
         let claim = Claim { id, worker, class: self.class(), jobs: jobs.to_vec(), hints: Vec::new() };
-        self.store.claim(&claim).await.expect("claimed")
+        self.store.claim(&claim).await.expect("claimed").jobs
     }
 
     pub async fn settle(&self, worker: WorkerId, claimed: &[ClaimedJob], end: &End) {
-        let settlement = |job: &ClaimedJob| Settlement {
-            job: job.id,
-            run: job.run,
-            end: end.clone(),
-            logs: Vec::new(),
-            output: None,
-            progress: None,
-        };
+        let settlement =
+            |job: &ClaimedJob| Settlement { job: job.id, run: job.run, end: end.clone(), logs: Vec::new(), output: None, progress: None };
         let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
         let settled = self.store.settle(worker, &settlements).await.expect("settled");
         assert_eq!(settled.lost, [], "they are this worker's");

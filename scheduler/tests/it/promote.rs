@@ -79,7 +79,7 @@ async fn a_timer_of_long_ago_or_far_ahead_does_not_move_the_period() {
     let day = Duration::from_secs(86_400);
     stage.upkeep.plan("promote", [Plan::Promotes(vec![], Some(stage.at(400 * day)))]);
     // Due already: there was more than a pass could do.
-    stage.upkeep.plan("promote", [Plan::Promotes(vec![], Some(stage.at(0 * MS)))]);
+    stage.upkeep.plan("promote", [Plan::Promotes(vec![], Some(stage.at(Duration::ZERO)))]);
     let _running = stage.start();
     stage.upkeep.nth("promote", 4).await;
     assert_eq!(stage.upkeep.times("promote"), [0, 1_000, 1_000, 2_000].map(|at| at * MS));

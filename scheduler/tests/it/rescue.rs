@@ -29,6 +29,7 @@ async fn the_jobs_of_a_worker_without_a_lease_run_again() {
     let untouched = bench.get(ids[1]).await.expect("kept");
     assert_eq!((untouched.state, untouched.run, untouched.worker), (JobState::Running, 1, Some(live)));
     assert_eq!((running.items("rescue", "workers"), running.items("rescue", "retried")), (1, 1));
+    assert_eq!(running.items("resend", "sent"), 0, "nothing had to be found");
     running.stop().await;
 }
 

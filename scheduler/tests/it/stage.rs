@@ -56,6 +56,12 @@ impl Stage {
         Arc::new(move || OPENING + started.elapsed())
     }
 
+    /// Lets time pass, and says how much has passed in all.
+    pub async fn later(&self, by: Duration) -> Duration {
+        tokio::time::advance(by).await;
+        self.started.elapsed()
+    }
+
     /// The instant this long after the stage was set.
     pub fn at(&self, after: Duration) -> Timestamp {
         OPENING + after

@@ -86,6 +86,12 @@ pub const EMISSION_IDS_MAX: usize = 32;
 pub const FEED_EVENTS_MAX: usize = 512;
 /// Jobs the in-process live feed keeps events of.
 pub const FEED_JOBS_MAX: usize = 4_096;
+/// Bytes the in-process live feed keeps in all.
+pub const FEED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one live output event; longer text becomes several.
+pub const FEED_OUTPUT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of results, logs and outputs that are recorded in one flush, unless one end alone has more.
+pub const SETTLE_FLUSH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const fn hours(n: u64) -> Duration {
     Duration::from_secs(n * 3_600)

@@ -8,12 +8,12 @@ use broker::{BrokerError, Delivery, Subscriber};
 use domain::bounds::FLUSH_JOBS_MAX;
 use domain::{ClaimId, ClaimedJob};
 use futures_util::future::join_all;
-use store::{Claim, WorkError};
+use store::{Claim, Claimed, WorkError};
 use telemetry::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
-use crate::execution::execute;
+use crate::execution::execute_surely;
 use crate::patience::Patience;
 use crate::settler::Settler;
 use crate::term::Term;
@@ -94,9 +94,12 @@ impl Claimer {
         };
         term.holdings.claiming(claim.id);
         let claimed = match tokio::time::timeout(CLAIM_TIMEOUT, term.parts.work.claim(&claim)).await {
-            Ok(Ok(jobs)) => Some(jobs),
+            Ok(Ok(Claimed { jobs, emissions })) => {
+                term.publish(emissions).await;
+                Some(jobs)
+            }
             Ok(Err(WorkError::Fenced)) => {
-                term.lease_lost("fenced");
+                term.lease_lost();
                 None
             }
             Ok(Err(WorkError::Store(error))) => {
@@ -131,7 +134,7 @@ impl Claimer {
             match tokio::time::timeout(CLAIM_TIMEOUT, self.term.parts.work.adopt(self.term.lease.worker(), claim)).await {
                 Ok(Ok(jobs)) => return Some(jobs).filter(|jobs| !jobs.is_empty()),
                 Ok(Err(WorkError::Fenced)) => {
-                    self.term.lease_lost("fenced");
+                    self.term.lease_lost();
                     return None;
                 }
                 Ok(Err(WorkError::Store(_))) | Err(_) => patience.wait().await,
@@ -146,17 +149,19 @@ impl Claimer {
             let (term, settler) = (Arc::clone(&self.term), self.settler.clone());
             let waited = job.started_at.since(job.due_at);
             term.parts.metrics.job_wait_seconds.with_label_values(&[job.queue.as_str()]).observe(waited.as_secs_f64());
-            self.running.spawn(async move {
+            let running = async move {
                 term.parts.metrics.worker_busy.inc();
                 let claim = job.claim;
-                let finished = execute(Arc::clone(&term), job).await;
+                let finished = execute_surely(Arc::clone(&term), job).await;
                 term.parts.metrics.worker_busy.dec();
                 match finished {
                     Some(finished) => settler.settle(finished).await,
                     None => term.holdings.settled(claim),
                 }
                 drop(slot);
-            });
+            };
+            // On the handlers' own threads: one that blocks delays other handlers, but neither the lease nor the store nor the API.
+            self.running.spawn_on(running, &self.term.parts.handlers);
         }
     }
 }

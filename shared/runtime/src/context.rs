@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use coordination::{FeedEntry, FeedEvent, FeedId};
+use domain::bounds::FEED_OUTPUT_BYTES_MAX;
 use domain::{ClaimedJob, EffectPolicy, Failure, JobId, Progress, Run, TenantId, Timestamp, TraceContext};
 use store::{Actor, EffectCall, LogLine};
 use tokio::time::Instant;
@@ -108,7 +109,12 @@ impl JobContext {
     /// Appends to the job's live output, which is also kept with the job, up to 1 MiB.
     pub fn output(&self, text: &str) {
         self.inner.capture.output(text);
-        self.emit(FeedEvent::Output { text: text.to_owned() });
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(FEED_OUTPUT_BYTES_MAX));
+            self.emit(FeedEvent::Output { text: piece.to_owned() });
+            rest = after;
+        }
     }
 
     /// Announces an external effect. `name` is unique within the job; `key` is what the other side will see, usually

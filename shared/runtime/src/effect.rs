@@ -6,12 +6,16 @@ use domain::{EffectPolicy, EffectState, Failure};
 use store::{EffectCall, EffectEnd, WorkError};
 
 use crate::JobContext;
+use crate::holdings::StopWhy;
 use crate::patience::Patience;
 
 /// How long an effect's bookkeeping may take before the handler is told that the store is away.
 const BOOKKEEPING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Tries to record an outcome before giving up; after that it counts as unknown.
 const RECORD_TRIES: u32 = 3;
+
+/// The code of a failure that means: a person must find out whether the effect happened.
+pub(crate) const UNKNOWN: &str = "effect_unknown";
 
 /// What the ledger says about an effect.
 #[must_use]
@@ -90,14 +94,16 @@ pub(crate) async fn begin(cx: &JobContext, call: EffectCall) -> Result<Effect, F
         (EffectState::Unknown, EffectPolicy::Hold) => {
             cx.hold(format!("effect:{}:{}", call.job, call.name));
             let message = format!("whether the effect `{}` happened is not known", call.name);
-            Err(Failure::permanent("effect_unknown", message).with_hint("find out, then cancel the job or replay it edited"))
+            Err(Failure::permanent(UNKNOWN, message).with_hint("find out, then cancel the job or replay it edited"))
         }
     }
 }
 
+/// This run of this job is over, whether or not the worker's lease is: only this job stops. Should the lease be over, too, the
+/// next renewal says so.
 fn fenced(cx: &JobContext) -> Failure {
-    cx.term().lease_lost("effect");
-    Failure::transient("lease_over", "the worker's lease is over, so it makes no effects any more")
+    cx.stopper().stop(StopWhy::LeaseOver);
+    Failure::transient("lease_over", "this run of the job is over, so it makes no effects any more")
 }
 
 fn away() -> Failure {

@@ -3,24 +3,25 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use domain::bounds::CANCEL_GRACE;
-use domain::{Attempted, ClaimedJob, Failure, FailureClass, Outcome, RetryPolicy, Verdict, WaitingFor};
+use domain::{Attempted, ClaimedJob, Failure, FailureClass, Outcome, RetryPolicy, Timestamp, Verdict, WaitingFor};
 use futures_util::FutureExt;
-use store::{End, Settlement, Until};
+use store::{End, Until};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::JobContext;
 use crate::capture::captured;
 use crate::handler::Registered;
 use crate::holdings::StopWhy;
 use crate::settler::Finished;
 use crate::term::Term;
+use crate::{JobContext, effect};
 
 /// Runs a claimed job to its end. `None`: the lease was over before the end, so there is nothing to record; the
 /// rescuer has (or will have) it.
-pub(crate) async fn execute(term: Arc<Term>, job: ClaimedJob) -> Option<Finished> {
+async fn execute(term: Arc<Term>, job: ClaimedJob) -> Option<Finished> {
     if job.cancel_requested {
         return Some(finished(&job, End::Cancelled));
     }
@@ -33,12 +34,12 @@ pub(crate) async fn execute(term: Arc<Term>, job: ClaimedJob) -> Option<Finished
     let cx = JobContext::new(job, registered.info.effects, Arc::clone(&term), stopper);
     let started = Instant::now();
     let outcome = layered(&cx, registered).await;
-    term.holdings.ended(cx.id(), cx.run());
+    let progress = term.holdings.ended(cx.id(), cx.run());
     cx.ended();
     observe(&cx, outcome.as_ref(), started);
     let end = end_of(&cx, &registered.info.retry, outcome?);
     let (logs, output) = cx.capture().take();
-    Some(Finished { logs, output, ..finished(cx.job(), end) })
+    Some(Finished { logs, output, progress, ..finished(cx.job(), end) })
 }
 
 /// The layers, outermost first. There is no retry among them: a retry is a settled state, so that no slot is held by a
@@ -99,7 +100,10 @@ fn stopped(cx: &JobContext, why: StopWhy) -> Option<Outcome> {
                 Failure::new(FailureClass::Timeout, "timeout", message).with_hint("raise the job's `timeout`, or split its work"),
             ))
         }
-        StopWhy::Drain => Some(Outcome::Deferred { reason: WaitingFor::Time, key: None }),
+        StopWhy::Drain => {
+            cx.term().handed_back.fetch_add(1, Ordering::AcqRel);
+            Some(Outcome::Deferred { reason: WaitingFor::Time, key: None })
+        }
         StopWhy::LeaseOver => None,
     }
 }
@@ -111,12 +115,17 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
 }
 
 fn end_of(cx: &JobContext, policy: &RetryPolicy, outcome: Outcome) -> End {
-    let now = cx.now();
-    if let (Some(key), Outcome::Failed(failure)) = (cx.held(), &outcome) {
-        let until = Until::Freed { reason: WaitingFor::Signal, key: key.to_owned() };
-        return End::Deferred { until, failure: Some(failure.clone()) };
+    match (cx.held(), &outcome) {
+        (Some(key), Outcome::Failed(failure)) if failure.code == effect::UNKNOWN => {
+            let until = Until::Freed { reason: WaitingFor::Signal, key: key.to_owned() };
+            End::Deferred { until, failure: Some(failure.clone()) }
+        }
+        _ => decided(cx.job(), policy, outcome, cx.now()),
     }
-    let job = cx.job();
+}
+
+/// What policy says, as an end to record.
+fn decided(job: &ClaimedJob, policy: &RetryPolicy, outcome: Outcome, now: Timestamp) -> End {
     let on = Attempted { attempt: job.attempt, max_attempts: job.max_attempts, run: job.run, due_at: job.due_at };
     match policy.verdict(outcome, on, now, rand::random::<f64>()) {
         Verdict::Succeed { result } => End::Succeeded { result },
@@ -131,16 +140,23 @@ fn end_of(cx: &JobContext, policy: &RetryPolicy, outcome: Outcome) -> End {
     }
 }
 
-fn finished(job: &ClaimedJob, end: End) -> Finished {
-    Finished { job: job.id, run: job.run, claim: job.claim, end, logs: Vec::new(), output: None }
+/// Runs a claimed job to its end, whatever happens: also a panic where none is expected, such as while an aborted handler is
+/// dropped, ends in a settlement. Without one the job would stay running for as long as this worker lives.
+pub(crate) async fn execute_surely(term: Arc<Term>, job: ClaimedJob) -> Option<Finished> {
+    match AssertUnwindSafe(execute(Arc::clone(&term), job.clone())).catch_unwind().await {
+        Ok(finished) => finished,
+        Err(panic) => {
+            tracing::error!(job.id = %job.id, job.kind = %job.kind, job.run = job.run, "a panic outside the handler's own run; counted as a failed attempt");
+            term.holdings.ended(job.id, job.run);
+            let policy = term.parts.registry.find(&job.kind).map_or_else(RetryPolicy::default, |registered| registered.info.retry);
+            let end = decided(&job, &policy, Outcome::Failed(panicked(&*panic)), (term.parts.clock)());
+            Some(finished(&job, end))
+        }
+    }
 }
 
-impl Finished {
-    /// The settlement of this end; progress of a success is whole.
-    pub(crate) fn settlement(&self) -> Settlement {
-        let Self { job, run, claim: _, end, logs, output } = self.clone();
-        Settlement { job, run, end, logs, output, progress: None }
-    }
+fn finished(job: &ClaimedJob, end: End) -> Finished {
+    Finished { job: job.id, run: job.run, claim: job.claim, end, logs: Vec::new(), output: None, progress: None }
 }
 
 fn observe(cx: &JobContext, outcome: Option<&Outcome>, started: Instant) {

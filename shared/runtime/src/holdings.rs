@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use domain::{ClaimId, JobId, Progress, Run, WorkerId};
+use domain::{ClaimId, JobId, Progress, Run, Timestamp, WorkerId};
 use parking_lot::Mutex;
 use store::Renewal;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,8 @@ struct Inner {
 struct Running {
     stopper: Stopper,
     progress: Option<Progress>,
+    /// The store has not been told of it.
+    is_news: bool,
 }
 
 impl Holdings {
@@ -90,26 +92,29 @@ impl Holdings {
 
     pub(crate) fn started(&self, job: JobId, run: Run) -> Stopper {
         let stopper = Stopper::default();
-        self.inner.lock().running.insert((job, run), Running { stopper: stopper.clone(), progress: None });
+        self.inner.lock().running.insert((job, run), Running { stopper: stopper.clone(), progress: None, is_news: false });
         stopper
     }
 
-    pub(crate) fn ended(&self, job: JobId, run: Run) {
-        self.inner.lock().running.remove(&(job, run));
+    /// Returns the last progress it reported.
+    pub(crate) fn ended(&self, job: JobId, run: Run) -> Option<Progress> {
+        self.inner.lock().running.remove(&(job, run))?.progress
     }
 
     pub(crate) fn progress(&self, job: JobId, run: Run, progress: Progress) {
         if let Some(running) = self.inner.lock().running.get_mut(&(job, run)) {
             running.progress = Some(progress);
+            running.is_news = true;
         }
     }
 
-    /// What a renewal of `worker` tells: the claims, and progress since the last one.
-    pub(crate) fn renewal(&self, worker: WorkerId) -> Renewal {
+    /// What a renewal of `worker` tells: the claims, and progress since the last one. `as_of` was read before this call, so a
+    /// claim that is not in here was made after it.
+    pub(crate) fn renewal(&self, worker: WorkerId, as_of: Timestamp) -> Renewal {
         let mut inner = self.inner.lock();
-        let news = inner.running.iter_mut().filter_map(|((job, run), running)| Some((*job, *run, running.progress.take()?)));
-        let progress = news.collect();
-        Renewal { worker, held: inner.claims.keys().copied().collect(), progress }
+        let news = inner.running.iter_mut().filter(|(_, running)| std::mem::take(&mut running.is_news));
+        let progress = news.filter_map(|((job, run), running)| Some((*job, *run, running.progress.clone()?))).collect();
+        Renewal { worker, as_of, held: inner.claims.keys().copied().collect(), progress }
     }
 
     pub(crate) fn stop(&self, job: JobId, run: Run, why: StopWhy) {
@@ -125,6 +130,11 @@ impl Holdings {
         inner.running.len()
     }
 
+    /// How many jobs run.
+    pub(crate) fn running(&self) -> usize {
+        self.inner.lock().running.len()
+    }
+
     pub(crate) fn runs(&self, job: JobId) -> bool {
         self.inner.lock().running.keys().any(|(id, _)| *id == job)
     }
@@ -138,7 +148,7 @@ mod tests {
     fn a_claim_is_held_until_its_last_job_is_settled() {
         let holdings = Holdings::default();
         let claim = ClaimId::from_bytes([1; 16]);
-        let held = || holdings.renewal(WorkerId::from_bytes([2; 16])).held;
+        let held = || holdings.renewal(WorkerId::from_bytes([2; 16]), Timestamp::default()).held;
         holdings.claiming(claim);
         assert_eq!(held(), vec![claim], "in flight counts as held");
         holdings.claimed(claim, 2);

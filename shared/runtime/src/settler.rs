@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordination::Nudge;
-use domain::bounds::{FLUSH_JOBS_MAX, SETTLE_BUFFER_MAX};
-use domain::{ClaimId, Failure, JobId, Run};
+use domain::bounds::{FLUSH_JOBS_MAX, SETTLE_BUFFER_MAX, SETTLE_FLUSH_BYTES_MAX};
+use domain::{ClaimId, Failure, JobId, Progress, Run};
 use store::{End, LogLine, Settled, Settlement, StoreError};
 use telemetry::chain;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::patience::Patience;
 use crate::term::Term;
@@ -19,7 +19,6 @@ use crate::term::Term;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An attempt that ended and is to be recorded.
-#[derive(Clone)]
 pub(crate) struct Finished {
     pub job: JobId,
     pub run: Run,
@@ -27,47 +26,82 @@ pub(crate) struct Finished {
     pub end: End,
     pub logs: Vec<LogLine>,
     pub output: Option<String>,
+    /// The last that was reported, whether or not a renewal told it already.
+    pub progress: Option<Progress>,
+}
+
+impl Finished {
+    /// What it will take in the store, about.
+    fn bytes(&self) -> usize {
+        let result = match &self.end {
+            End::Succeeded { result } => result.as_ref().map_or(0, |result| result.len()),
+            End::Retry { .. } | End::Deferred { .. } | End::Dead { .. } | End::Cancelled => 0,
+        };
+        result + self.logs.iter().map(|line| line.message.len()).sum::<usize>() + self.output.as_ref().map_or(0, String::len)
+    }
+
+    fn into_settlement(self) -> (Settlement, ClaimId) {
+        let Self { job, run, claim, end, logs, output, progress } = self;
+        (Settlement { job, run, end, logs, output, progress }, claim)
+    }
 }
 
 /// The way to the store for ends of one term.
 #[derive(Clone)]
 pub(crate) struct Settler {
     sender: mpsc::Sender<Finished>,
+    term: Arc<Term>,
 }
 
 impl Settler {
     /// Starts the one task that flushes. It ends when every sending end is gone and everything is recorded.
-    pub(crate) fn start(term: Arc<Term>) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(term: Arc<Term>, settlers: &TaskTracker) -> Self {
         let (sender, mut receiver) = mpsc::channel(SETTLE_BUFFER_MAX);
-        let task = tokio::spawn(async move {
+        let settler = Self { sender, term: Arc::clone(&term) };
+        settlers.spawn(async move {
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, FLUSH_JOBS_MAX).await > 0 {
                 let waiting = i64::try_from(batch.len() + receiver.len()).unwrap_or(i64::MAX);
                 term.parts.metrics.worker_settle_backlog.set(waiting);
-                flush(&term, std::mem::take(&mut batch)).await;
+                while !batch.is_empty() {
+                    let rest = batch.split_off(flush_len(&batch));
+                    flush(&term, std::mem::replace(&mut batch, rest)).await;
+                }
             }
             term.parts.metrics.worker_settle_backlog.set(0);
         });
-        (Self { sender }, task)
+        settler
     }
 
     /// Waits only when the buffer is full, which holds the slot: back-pressure.
     pub(crate) async fn settle(&self, finished: Finished) {
-        if self.sender.send(finished).await.is_err() {
-            tracing::error!("the settler is gone; the rescuer will find its jobs");
+        if let Err(mpsc::error::SendError(finished)) = self.sender.send(finished).await {
+            // The next renewal does not name its claim any more, so the store gives it back.
+            tracing::error!(job.id = %finished.job, job.run = finished.run, "an end could not be recorded: the settler is gone; the job is handed back");
+            self.term.holdings.settled(finished.claim);
         }
     }
 }
 
+/// How many of these fit one flush by their bytes; at least one.
+fn flush_len(batch: &[Finished]) -> usize {
+    let mut bytes = 0;
+    let fits = batch.iter().take_while(|finished| {
+        bytes += finished.bytes();
+        bytes <= SETTLE_FLUSH_BYTES_MAX
+    });
+    fits.count().max(1)
+}
+
 async fn flush(term: &Term, batch: Vec<Finished>) {
-    let settlements: Vec<Settlement> = batch.iter().map(Finished::settlement).collect();
+    let (settlements, claims): (Vec<Settlement>, Vec<ClaimId>) = batch.into_iter().map(Finished::into_settlement).unzip();
     if let Err(error) = record(term, &settlements).await {
-        tracing::error!(error = %chain(&error), count = batch.len(), "ends were refused by the store; recording them one by one");
+        tracing::error!(error = %chain(&error), count = settlements.len(), "ends were refused by the store; recording them one by one");
         for settlement in &settlements {
             record_alone(term, settlement).await;
         }
     }
-    batch.iter().for_each(|finished| term.holdings.settled(finished.claim));
+    claims.into_iter().for_each(|claim| term.holdings.settled(claim));
 }
 
 /// A settlement that the store refuses for what is in it is recorded without that: the job must end all the same.
@@ -110,5 +144,33 @@ async fn recorded(term: &Term, settled: Settled) {
     term.publish(settled.emissions).await;
     if let Some(at) = settled.next_timer {
         term.parts.nudges.nudge(Nudge::Timer { at });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(bytes: usize) -> Finished {
+        let end = End::Succeeded { result: Some("x".repeat(bytes).into()) };
+        Finished {
+            job: JobId::from_bytes([0; 16]),
+            run: 1,
+            claim: ClaimId::from_bytes([0; 16]),
+            end,
+            logs: Vec::new(),
+            output: None,
+            progress: None,
+        }
+    }
+
+    /// I7: a flush is bounded in bytes, and one end alone always fits.
+    #[test]
+    fn a_flush_is_bounded_in_bytes() {
+        let small: Vec<_> = (0..10).map(|_| finished(10)).collect();
+        assert_eq!(flush_len(&small), 10);
+        let large: Vec<_> = (0..10).map(|_| finished(SETTLE_FLUSH_BYTES_MAX / 3)).collect();
+        assert_eq!(flush_len(&large), 3);
+        assert_eq!(flush_len(&[finished(SETTLE_FLUSH_BYTES_MAX + 1)]), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! One term of a worker: from a registration under a new id to its drain or the end of its lease.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use coordination::{Nudge, NudgeListener};
@@ -27,25 +28,43 @@ pub(crate) struct Term {
     pub holdings: Holdings,
     /// Somebody asked this worker to drain, through the store.
     pub drain: CancellationToken,
+    /// Running jobs that were stopped by a drain and given back.
+    pub handed_back: AtomicUsize,
+    fenced: AtomicBool,
 }
 
 impl Term {
     pub(crate) fn new(parts: Arc<Parts>, feedline: Feedline, lease: Lease) -> Self {
-        Self { parts, feedline, lease, holdings: Holdings::default(), drain: CancellationToken::new() }
+        Self {
+            parts,
+            feedline,
+            lease,
+            holdings: Holdings::default(),
+            drain: CancellationToken::new(),
+            handed_back: AtomicUsize::new(0),
+            fenced: AtomicBool::new(false),
+        }
     }
 
     /// Renews the lease until it is over or the task is aborted. On its own task, so that no handler delays it.
     pub(crate) async fn keep_lease(&self) {
         let mut nudges = self.parts.nudges.listen();
         let renewing = async {
+            let mut due = Instant::now() + LEASE_RENEW_EVERY;
             loop {
-                self.wait_for_renewal(&mut nudges).await;
+                self.wait_for_renewal(&mut nudges, due).await;
+                // From when it was sent, not from when it was answered: a slow store must not stretch the period.
+                due = Instant::now() + LEASE_RENEW_EVERY;
                 self.renew().await;
             }
         };
         tokio::select! {
             () = renewing => {}
             () = self.lease.over() => {}
+        }
+        if !self.fenced.load(Ordering::Acquire) {
+            tracing::error!(worker.id = %self.lease.worker(), "the lease ended because no renewal got through in time: aborting what runs and going on under a new id");
+            self.parts.metrics.worker_fenced.with_label_values(&["not_renewed"]).inc();
         }
         self.holdings.stop_all(StopWhy::LeaseOver);
     }
@@ -69,39 +88,39 @@ impl Term {
         self.parts.metrics.store_errors.with_label_values(&[role, error.class()]).inc();
     }
 
-    /// The store said that this worker is no more, or its time is up.
-    pub(crate) fn lease_lost(&self, why: &'static str) {
-        if self.lease.is_live() {
-            tracing::warn!(worker.id = %self.lease.worker(), why, "the lease is over: aborting what runs and going on under a new id");
+    /// The store said that this worker is no more.
+    pub(crate) fn lease_lost(&self) {
+        if !self.fenced.swap(true, Ordering::AcqRel) {
+            tracing::error!(worker.id = %self.lease.worker(), "fenced: the store gave this worker up; aborting what runs and going on under a new id");
+            self.parts.metrics.worker_fenced.with_label_values(&["fenced"]).inc();
         }
-        self.parts.metrics.worker_fenced.with_label_values(&[why]).inc();
         self.lease.end();
     }
 
     /// Until the next renewal is due, or a cancel of a job that runs here makes it urgent.
-    async fn wait_for_renewal(&self, nudges: &mut NudgeListener) {
-        let due = Instant::now() + LEASE_RENEW_EVERY;
+    async fn wait_for_renewal(&self, nudges: &mut NudgeListener, due: Instant) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => return,
                 nudge = nudges.next() => match nudge {
                     Some(Nudge::Cancel { job }) if self.holdings.runs(job) => return,
-                    None => return,
-                    Some(Nudge::Cancel { .. } | Nudge::Timer { .. } | Nudge::Kinds | Nudge::Emissions) => {}
+                    // Some were missed; the next renewal, within seconds, brings every cancel.
+                    None | Some(Nudge::Cancel { .. } | Nudge::Timer { .. } | Nudge::Kinds | Nudge::Emissions) => {}
                 },
             }
         }
     }
 
     async fn renew(&self) {
-        let renewal = self.holdings.renewal(self.lease.worker());
+        let as_of = (self.parts.clock)();
+        let renewal = self.holdings.renewal(self.lease.worker(), as_of);
         let sent = Instant::now();
         match tokio::time::timeout(LEASE_RENEW_TIMEOUT, self.parts.work.renew(&renewal)).await {
             Ok(Ok(renewed)) => {
                 self.lease.renewed(sent);
-                self.heed(renewed);
+                self.heed(renewed).await;
             }
-            Ok(Err(WorkError::Fenced)) => self.lease_lost("fenced"),
+            Ok(Err(WorkError::Fenced)) => self.lease_lost(),
             Ok(Err(WorkError::Store(error))) => {
                 self.count_store_error("renew", &error);
                 tracing::warn!(worker.id = %self.lease.worker(), error = %chain(&error), "the lease could not be renewed");
@@ -110,7 +129,8 @@ impl Term {
         }
     }
 
-    fn heed(&self, renewed: Renewed) {
+    async fn heed(&self, renewed: Renewed) {
+        self.publish(renewed.emissions).await;
         for (job, run) in renewed.cancels {
             self.holdings.stop(job, run, StopWhy::Cancelled);
         }

@@ -1,6 +1,7 @@
 //! A worker process: terms one after the other, until it is asked to go.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broker::{Broker, Subscriber, Subscription};
@@ -10,7 +11,6 @@ use domain::bounds::{CANCEL_GRACE, DRAIN_GRACE};
 use store::{Mint, Work, WorkerRegistration};
 use telemetry::{Metrics, chain};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub mint: Arc<Mint>,
     pub metrics: Arc<Metrics>,
     pub registry: Registry,
+    /// Where handlers run. Best a runtime of their own, so that one that blocks its thread holds up nothing but handlers.
+    pub handlers: tokio::runtime::Handle,
 }
 
 /// How a worker introduces itself and how much it does at once.
@@ -79,13 +81,15 @@ pub struct Worker {
     config: WorkerConfig,
     slots: Arc<Semaphore>,
     registered: CancellationToken,
+    /// One task per term, until everything that ended in it is recorded.
+    settlers: TaskTracker,
 }
 
 impl Worker {
     pub fn new(parts: Parts, config: WorkerConfig) -> Self {
         let slots = Arc::new(Semaphore::new(usize::try_from(config.slots.max(1)).unwrap_or(usize::MAX)));
         parts.metrics.worker_slots.set(i64::from(config.slots.max(1)));
-        Self { parts: Arc::new(parts), config, slots, registered: CancellationToken::new() }
+        Self { parts: Arc::new(parts), config, slots, registered: CancellationToken::new(), settlers: TaskTracker::new() }
     }
 
     /// Cancelled when the worker has registered for the first time: its kinds and queues are known from then on.
@@ -98,13 +102,24 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
         let feedline = Feedline::start(Arc::clone(&self.parts.feed));
         let Some(subscriber) = self.subscribe(&shutdown).await else { return Drained { clean: true, ..Drained::default() } };
+        let mut abandoned = 0;
         loop {
-            let Some(lease) = self.register(&shutdown).await else { return Drained { clean: true, ..Drained::default() } };
+            let Some(lease) = self.register(&shutdown).await else {
+                // Asked to stop while the store is away: what ended may still be waiting to be recorded.
+                return Drained { clean: self.all_recorded().await && abandoned == 0, ..Drained::default() };
+            };
             let term = Arc::new(Term::new(Arc::clone(&self.parts), feedline.clone(), lease));
-            if let Some(drained) = self.serve(&term, &*subscriber, &shutdown).await {
-                return drained;
+            match self.serve(&term, &*subscriber, &shutdown).await {
+                Some(drained) => return drained,
+                None => abandoned = term.holdings.running(),
             }
         }
+    }
+
+    /// Waits, within bounds, until every end is recorded.
+    async fn all_recorded(&self) -> bool {
+        self.settlers.close();
+        tokio::time::timeout(FAREWELL, self.settlers.wait()).await.is_ok()
     }
 
     async fn subscribe(&self, shutdown: &CancellationToken) -> Option<Box<dyn Subscriber>> {
@@ -149,7 +164,7 @@ impl Worker {
             let term = Arc::clone(term);
             async move { term.keep_lease().await }
         });
-        let (settler, settling) = Settler::start(Arc::clone(term));
+        let settler = Settler::start(Arc::clone(term), &self.settlers);
         let running = TaskTracker::new();
         let claimer = Claimer { term: Arc::clone(term), slots: Arc::clone(&self.slots), settler, running: running.clone() };
         let stop = async {
@@ -163,7 +178,7 @@ impl Worker {
         running.close();
         if shutdown.is_cancelled() || term.drain.is_cancelled() {
             subscriber.close();
-            let drained = self.drain(term, &running, settling).await;
+            let drained = self.drain(term, &running).await;
             keeper.abort();
             return Some(drained);
         }
@@ -176,27 +191,24 @@ impl Worker {
         None
     }
 
-    async fn drain(&self, term: &Arc<Term>, running: &TaskTracker, settling: JoinHandle<()>) -> Drained {
-        let at_first = running.len();
+    async fn drain(&self, term: &Arc<Term>, running: &TaskTracker) -> Drained {
+        let at_first = term.holdings.running();
         if at_first > 0 {
-            tracing::info!(
-                count = at_first,
-                grace_ms = u64::try_from(self.config.drain_grace.as_millis()).unwrap_or(u64::MAX),
-                "draining: waiting for running jobs"
-            );
+            let grace_ms = u64::try_from(self.config.drain_grace.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(count = at_first, grace_ms, "draining: waiting for running jobs");
         }
-        let finished_all = tokio::time::timeout(self.config.drain_grace, running.wait()).await.is_ok();
-        let handed_back = if finished_all { 0 } else { term.holdings.stop_all(StopWhy::Drain) };
-        if handed_back > 0 {
-            tracing::info!(count = handed_back, "draining: handing the rest back");
+        if tokio::time::timeout(self.config.drain_grace, running.wait()).await.is_err() {
+            let count = term.holdings.stop_all(StopWhy::Drain);
+            tracing::info!(count, "draining: handing the rest back");
         }
         let all_ended = tokio::time::timeout(CANCEL_GRACE * 2, running.wait()).await.is_ok();
-        let all_recorded = all_ended && tokio::time::timeout(FAREWELL, settling).await.is_ok();
+        let all_recorded = all_ended && self.all_recorded().await;
         let retired = tokio::time::timeout(FAREWELL, self.parts.work.retire(term.lease.worker())).await;
         let clean = all_recorded && matches!(retired, Ok(Ok(())));
         if !clean {
             tracing::warn!(worker.id = %term.lease.worker(), "drained, but not everything could be recorded; the rescuer finds the rest");
         }
-        Drained { finished: at_first.saturating_sub(handed_back), handed_back, clean }
+        let handed_back = term.handed_back.load(Ordering::Acquire);
+        Drained { finished: at_first.saturating_sub(handed_back + term.holdings.running()), handed_back, clean }
     }
 }

@@ -1,2 +1,2 @@
--- Extends a lease that is live: ?1 worker, ?2 now, ?3 lease end.
-update worker set lease_until = ?3 where id = ?1 and state = 0 and lease_until > ?2 returning drain;
+-- Extends the lease of a worker that was neither declared dead nor has retired; one that is over counts as long as nobody acted on it: ?1 worker, ?2 lease end.
+update worker set lease_until = ?2 where id = ?1 and state = 0 returning drain;

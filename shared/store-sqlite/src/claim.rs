@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use domain::{ClaimId, ClaimedJob, Event, JobId, WorkerId};
-use store::Claim;
+use domain::{ClaimId, ClaimedJob, Emission, Event, JobId, WorkerId};
+use store::{Claim, Claimed};
 
 use crate::fault::Fault;
 use crate::moves::{Head, Move, apply};
@@ -22,7 +22,7 @@ pub(crate) struct ClaimJobs {
 
 #[async_trait]
 impl Write for ClaimJobs {
-    type Reply = Result<Vec<ClaimedJob>, Fenced>;
+    type Reply = Result<Claimed, Fenced>;
     const DOING: &'static str = "claiming jobs";
 
     fn rows(&self) -> usize {
@@ -40,19 +40,20 @@ impl Write for ClaimJobs {
             .bind(i64::from(class.priority.code()))
             .bind(tx.now.micros());
         let rows = tx.rows(statement).await?;
+        let mut emissions = Vec::new();
         // All of them: the lease was live, and none was late.
         if rows.len() < jobs.len() {
             if !lease_is_live(tx, *worker).await? {
                 return Ok(Err(Fenced));
             }
-            expire_late(tx, &self.claim, ids).await?;
+            emissions = expire_late(tx, &self.claim, ids).await?;
         }
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let job = claimed(row)?;
             found.insert(job.id, job);
         }
-        Ok(Ok(jobs.iter().filter_map(|id| found.remove(id)).collect()))
+        Ok(Ok(Claimed { jobs: jobs.iter().filter_map(|id| found.remove(id)).collect(), emissions }))
     }
 }
 
@@ -61,8 +62,8 @@ pub(crate) async fn lease_is_live(tx: &mut Tx<'_>, worker: WorkerId) -> Result<b
     Ok(tx.row(statement).await?.is_some())
 }
 
-/// Jobs whose start-before passed while they waited in the queue. Their callbacks are found by the upkeep.
-async fn expire_late(tx: &mut Tx<'_>, claim: &Claim, ids: String) -> Result<(), Fault> {
+/// Jobs whose start-before passed while they waited in the queue; returns their callbacks.
+async fn expire_late(tx: &mut Tx<'_>, claim: &Claim, ids: String) -> Result<Vec<Emission>, Fault> {
     let statement = sql(include_str!("../queries/job_late_of_class.sql"))
         .bind(ids)
         .bind(claim.class.queue.to_string())
@@ -71,8 +72,7 @@ async fn expire_late(tx: &mut Tx<'_>, claim: &Claim, ids: String) -> Result<(), 
     let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
     let heads = Head::read(tx, &late).await?;
     let moves = heads.into_iter().map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
-    apply(tx, &moves, &format!("worker:{}", claim.worker)).await?;
-    Ok(())
+    Ok(apply(tx, &moves, &format!("worker:{}", claim.worker)).await?.emissions)
 }
 
 /// Finds what a claim took whose reply was lost. Through the writer, so that it comes after a claim that still waits there.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{ClaimId, ClaimedJob, Class, EffectState, JobId, WorkerId};
-use store::{Claim, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration};
+use store::{Claim, Claimed, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration};
 
 use crate::SqliteStore;
 use crate::claim::{Adopt, ClaimJobs, Fenced};
@@ -31,7 +31,7 @@ impl Work for SqliteStore {
         self.queue.write(Retire { worker }).await
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<Vec<ClaimedJob>, WorkError> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, WorkError> {
         Ok(self.queue.write(ClaimJobs { claim: claim.clone() }).await??)
     }
 

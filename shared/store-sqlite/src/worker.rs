@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use domain::bounds::LEASE_FOR;
-use domain::{Event, JobId, QueueName, Run, WaitingFor, WorkerId};
+use domain::{Emission, Event, JobId, QueueName, Run, WaitingFor, WorkerId};
 use store::{Renewal, Renewed, Until, WorkerRegistration};
 
 use crate::claim::Fenced;
@@ -98,20 +98,21 @@ impl Write for Renew {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
         let worker = self.renewal.worker.as_bytes().to_vec();
         let statement =
-            sql(include_str!("../queries/worker_renew.sql")).bind(worker.clone()).bind(tx.now.micros()).bind((tx.now + LEASE_FOR).micros());
+            sql(include_str!("../queries/worker_renew.sql")).bind(worker.clone()).bind((tx.now + LEASE_FOR).micros());
         let Some(row) = tx.row(statement).await? else { return Ok(Err(Fenced)) };
         let drain = Columns::of(&row).flag()?;
         self.record_progress(tx).await?;
         let held = id_list(self.renewal.held.iter().map(domain::ClaimId::as_bytes));
-        let rows = tx.rows(sql(include_str!("../queries/job_of_worker_notable.sql")).bind(worker).bind(held)).await?;
+        let notable = sql(include_str!("../queries/job_of_worker_notable.sql"));
+        let rows = tx.rows(notable.bind(worker).bind(held).bind(self.renewal.as_of.micros())).await?;
         let (mut cancels, mut strangers): (Vec<(JobId, Run)>, Vec<JobId>) = (Vec::new(), Vec::new());
         for row in &rows {
             let mut c = Columns::of(row);
-            let (id, run, is_held) = (c.job_id()?, c.number()?, c.flag()?);
-            if is_held { cancels.push((id, run)) } else { strangers.push(id) }
+            let (id, run, is_stranger) = (c.job_id()?, c.number()?, c.flag()?);
+            if is_stranger { strangers.push(id) } else { cancels.push((id, run)) }
         }
-        let handed_back = hand_back(tx, &strangers).await?;
-        Ok(Ok(Renewed { cancels, handed_back, drain }))
+        let emissions = hand_back(tx, &strangers).await?;
+        Ok(Ok(Renewed { cancels, handed_back: strangers.len(), emissions, drain }))
     }
 }
 
@@ -132,7 +133,7 @@ impl Renew {
 
 /// Jobs of claims that their worker does not know: it never started them. The timeline must not show the worker as the one
 /// who ended the run, or a late settlement would pass for a repeated one.
-async fn hand_back(tx: &mut Tx<'_>, strangers: &[JobId]) -> Result<usize, Fault> {
+async fn hand_back(tx: &mut Tx<'_>, strangers: &[JobId]) -> Result<Vec<Emission>, Fault> {
     let now = tx.now;
     let mut moves = Vec::with_capacity(strangers.len());
     for head in Head::read(tx, strangers).await? {
@@ -142,8 +143,7 @@ async fn hand_back(tx: &mut Tx<'_>, strangers: &[JobId]) -> Result<usize, Fault>
             Move::new(head, Event::Deferred)?.attempt_restored().waits(Until::Time { at: now, reason: WaitingFor::Time })
         });
     }
-    apply(tx, &moves, "duty:hand_back").await?;
-    Ok(moves.len())
+    Ok(apply(tx, &moves, "duty:hand_back").await?.emissions)
 }
 
 /// Ends a worker that has drained.

@@ -25,7 +25,9 @@ pub struct WorkerRegistration {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Renewal {
     pub worker: WorkerId,
-    /// Every claim it holds or has in flight.
+    /// The store's time, read *before* `held` was: claims that were made later are not in it and are no strangers.
+    pub as_of: Timestamp,
+    /// Every claim it held or had in flight.
     pub held: Vec<ClaimId>,
     pub progress: Vec<(JobId, Run, Progress)>,
 }
@@ -34,8 +36,11 @@ pub struct Renewal {
 pub struct Renewed {
     /// Running jobs of this worker that somebody asked to cancel.
     pub cancels: Vec<(JobId, Run)>,
-    /// Jobs of claims it did not name (their replies were lost and not adopted): given back, attempt restored.
+    /// Jobs started before `as_of` in claims it did not name (their replies were lost and not adopted): given back,
+    /// attempt restored.
     pub handed_back: usize,
+    /// Callbacks of those that ended by it, because a cancel was requested.
+    pub emissions: Vec<Emission>,
     /// Somebody asked this worker to drain.
     pub drain: bool,
 }
@@ -51,6 +56,15 @@ pub struct Claim {
     pub jobs: Vec<JobId>,
     /// The ledger rows behind the hints; deleted with the claim, except when the worker is fenced.
     pub hints: Vec<EmissionId>,
+}
+
+/// What a claim took.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Claimed {
+    /// In the order of [`Claim::jobs`].
+    pub jobs: Vec<ClaimedJob>,
+    /// Callbacks of jobs that expired by it.
+    pub emissions: Vec<Emission>,
 }
 
 /// What became of an attempt.
@@ -148,7 +162,8 @@ pub trait Work: Send + Sync {
     /// on, and intake validates against their schemas.
     async fn register(&self, worker: &WorkerRegistration) -> Result<(), StoreError>;
 
-    /// Extends the lease by [`domain::bounds::LEASE_FOR`] from now. `Fenced` when it is over already.
+    /// Extends the lease by [`domain::bounds::LEASE_FOR`] from now, also one that is over as long as nobody acted on it. `Fenced`
+    /// when the worker was declared dead or has retired.
     async fn renew(&self, renewal: &Renewal) -> Result<Renewed, WorkError>;
 
     /// Ends a worker that has drained: its kinds no longer count as known. What it still runs is rescued.
@@ -157,7 +172,7 @@ pub trait Work: Send + Sync {
     /// Claims those of the named jobs that are `queued` in this class: state `running`, `run` and `attempt` +1. The rest is
     /// noise. A job whose start-before passed before its first start becomes `expired` instead. The order of
     /// the reply is that of `jobs`. Jobs with a cancel request come back with it, for the caller to settle.
-    async fn claim(&self, claim: &Claim) -> Result<Vec<ClaimedJob>, WorkError>;
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, WorkError>;
 
     /// What a claim whose reply was lost took: to be run by the worker that minted it. Empty if it took nothing.
     async fn adopt(&self, worker: WorkerId, claim: ClaimId) -> Result<Vec<ClaimedJob>, WorkError>;

@@ -253,6 +253,7 @@ impl Fleet {
             mint: Arc::clone(&self.mint),
             metrics: Arc::new(Metrics::new().expect("declared once")),
             registry,
+            handlers: tokio::runtime::Handle::current(),
         };
         let shutdown = CancellationToken::new();
         Running { task: tokio::spawn(Worker::new(parts, config).run(shutdown.clone())), shutdown }

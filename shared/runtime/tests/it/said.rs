@@ -15,7 +15,8 @@ async fn log_lines_output_and_progress_are_kept() {
     let fleet = Fleet::new().await;
     let worker = fleet.worker();
     let id = fleet.submit(fleet.script(&[Step::Talk])).await;
-    fleet.reaches(id, JobState::Succeeded).await;
+    let job = fleet.reaches(id, JobState::Succeeded).await;
+    assert_eq!(job.progress, Some(domain::Progress { percent: 50, message: Some("half".to_owned()) }), "the last word is kept");
     let logs = fleet.store.logs(&TenantId::of("default"), id).await.expect("read");
     assert_eq!(logs.len(), 1);
     let lines: Vec<_> = logs[0].lines.iter().map(|line| (line.level.as_str(), line.message.as_str())).collect();

@@ -2,6 +2,7 @@
 
 use coordination::{Nudge, Nudges};
 use domain::{JobState, TenantId, WaitingFor};
+use runtime::Drained;
 use store::{Actor, Intake};
 
 use crate::fleet::{Fleet, Step};
@@ -49,7 +50,7 @@ async fn a_drain_lets_jobs_finish_and_hands_back_the_rest() {
     fleet.log.started(waits, 1).await;
     fleet.log.started(late, 1).await;
     let drained = worker.stop().await;
-    assert!(drained.clean && drained.handed_back == 2, "{drained:?}");
+    assert_eq!(drained, Drained { finished: 1, handed_back: 1, clean: true });
     let job = fleet.get(waits).await;
     assert_eq!(
         (job.state, job.waiting_for, job.attempt, job.run),

@@ -133,7 +133,7 @@ async fn renew() {
             b.take(worker, ids[2]).await;
             b.cancel(ids[2]).await.expect("asks");
             let progress = vec![(held.id, held.run, Progress { percent: 50, message: None })];
-            Renewal { worker, held: vec![held.claim], progress }
+            Renewal { worker, as_of: b.now() + SECOND, held: vec![held.claim], progress }
         },
         async |store, renewal| store.renew(renewal).await.map(drop),
     )

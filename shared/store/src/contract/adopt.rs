@@ -19,7 +19,7 @@ pub async fn a_lost_claim_is_adopted(f: &mut dyn Fixture) {
     let jobs = b.queued_many(3).await;
     b.take(other, jobs[1]).await;
     let claim = b.claim_of(worker, &jobs);
-    let told = b.store.claim(&claim).await.expect("claims");
+    let told = b.store.claim(&claim).await.expect("claims").jobs;
     let mut adopted = b.store.adopt(worker, claim.id).await.expect("adopts");
     adopted.sort_by_key(|job| job.id);
     assert_eq!(adopted, told);
@@ -33,7 +33,7 @@ pub async fn adopting_tells_the_present(f: &mut dyn Fixture) {
     let (worker, other) = (b.worker().await, b.worker().await);
     let jobs = b.queued_many(2).await;
     let claim = b.claim_of(worker, &jobs);
-    let claimed = b.store.claim(&claim).await.expect("claims");
+    let claimed = b.store.claim(&claim).await.expect("claims").jobs;
     b.end(worker, &claimed[0], a_success()).await;
     b.cancel(jobs[1]).await.expect("asks");
     let adopted = b.store.adopt(worker, claim.id).await.expect("adopts");

@@ -123,7 +123,7 @@ impl Bench {
     }
 
     pub async fn claim(&self, worker: WorkerId, jobs: &[JobId]) -> Vec<ClaimedJob> {
-        self.store.claim(&self.claim_of(worker, jobs)).await.expect("claims")
+        self.store.claim(&self.claim_of(worker, jobs)).await.expect("claims").jobs
     }
 
     /// Claims one job of the samples' class, which must be there to take.
@@ -145,7 +145,9 @@ impl Bench {
     }
 
     pub async fn renew(&self, worker: WorkerId, held: &[ClaimId]) -> Result<Renewed, WorkError> {
-        self.store.renew(&Renewal { worker, held: held.to_vec(), progress: Vec::new() }).await
+        // Everything so far lies before it, also what happened in this very microsecond.
+        let as_of = self.now() + Duration::from_micros(1);
+        self.store.renew(&Renewal { worker, as_of, held: held.to_vec(), progress: Vec::new() }).await
     }
 
     pub async fn settle(&self, worker: WorkerId, claimed: &ClaimedJob, end: End) -> Settled {

@@ -145,7 +145,7 @@ pub async fn a_cancel_races_a_claim(f: &mut dyn Fixture) {
         let gate = Arc::clone(&barrier);
         let claiming = tokio::spawn(async move {
             gate.wait().await;
-            store.claim(&claim).await.expect("claims")
+            store.claim(&claim).await.expect("claims").jobs
         });
         barrier.wait().await;
         let said = b.cancel(id).await.expect("is live").job;

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use super::Fixture;
 use super::bench::Bench;
 use super::sample::{HOUR, LEASE_OVER, PLENTY, SECOND, a_failure, class, class_at, kind, listed, other_queue, queue, tenant, trace};
-use crate::{ClassNeed, End, Until, WorkError};
+use crate::{Claimed, ClassNeed, End, Until, WorkError};
 
 fn ids(claimed: &[ClaimedJob]) -> Vec<JobId> {
     claimed.iter().map(|job| job.id).collect()
@@ -50,7 +50,7 @@ async fn race(b: &Bench, workers: &[WorkerId], jobs: &[JobId]) -> Vec<(WorkerId,
             let (store, barrier, claim) = (Arc::clone(&b.store), Arc::clone(&barrier), b.claim_of(*worker, jobs));
             tokio::spawn(async move {
                 barrier.wait().await;
-                (claim.worker, store.claim(&claim).await.expect("claims"))
+                (claim.worker, store.claim(&claim).await.expect("claims").jobs)
             })
         })
         .collect();
@@ -69,7 +69,7 @@ pub async fn a_claim_carries_the_job(f: &mut dyn Fixture) {
     let job = b.job();
     b.put(job.clone()).await;
     let claim = b.claim_of(b.worker().await, &[job.id]);
-    let claimed = b.store.claim(&claim).await.expect("claims").remove(0);
+    let claimed = b.store.claim(&claim).await.expect("claims").jobs.remove(0);
     assert_eq!((claimed.id, claimed.run, claimed.claim, claimed.attempt), (job.id, 1, claim.id, 1));
     assert_eq!((&claimed.tenant, &claimed.kind, &claimed.queue), (&tenant(), &kind(), &queue()));
     assert_eq!((claimed.priority, claimed.max_attempts, claimed.timeout), (job.priority, job.max_attempts, job.timeout));
@@ -150,7 +150,7 @@ pub async fn a_hint_of_another_class_is_noise(f: &mut dyn Fixture) {
     assert_eq!(b.claim(worker, &[high, elsewhere]).await, []);
     assert_eq!((b.state(high).await, b.state(elsewhere).await), (JobState::Queued, JobState::Queued));
     let claim = b.claim_in(&class_at(Priority::High), worker, &[high, elsewhere]);
-    assert_eq!(ids(&b.store.claim(&claim).await.expect("claims")), [high]);
+    assert_eq!(ids(&b.store.claim(&claim).await.expect("claims").jobs), [high]);
 }
 
 /// A claim of nothing, or of nothing that is there, takes nothing.
@@ -159,7 +159,7 @@ pub async fn an_empty_claim_takes_nothing(f: &mut dyn Fixture) {
     let worker = b.worker().await;
     assert_eq!(b.claim(worker, &[]).await, []);
     let claim = b.claim_of(worker, &[b.mint.job(b.now())]);
-    assert_eq!(b.store.claim(&claim).await.expect("claims"), []);
+    assert_eq!(b.store.claim(&claim).await.expect("claims"), Claimed::default());
     assert_eq!(b.store.adopt(worker, claim.id).await.expect("looks"), []);
 }
 
@@ -223,7 +223,7 @@ pub async fn claimed_jobs_are_not_emitted_again(f: &mut dyn Fixture) {
     let hints = b.enqueue(vec![job]).await.emissions.into_iter().map(|emission| emission.id).collect();
     let worker = b.worker().await;
     let claim = crate::Claim { hints, ..b.claim_of(worker, &[id]) };
-    let claimed = b.store.claim(&claim).await.expect("claims");
+    let claimed = b.store.claim(&claim).await.expect("claims").jobs;
     b.keep_alive(f, worker, &[claimed[0].claim], SECOND * 90).await;
     let needs = [ClassNeed { class: class(), room: PLENTY }];
     assert_eq!(b.store.emissions_due(&needs, PLENTY).await.expect("lists").emissions, []);

@@ -6,7 +6,7 @@ use domain::{ClaimId, JobState, NewJob, Progress, WorkerId};
 use super::Fixture;
 use super::bench::Bench;
 use super::sample::{HOUR, LEASE_OVER, SECOND, a_failure, a_success, kind, kind_info, other_kind, other_queue, queue};
-use crate::{End, Renewal, Renewed, WorkError, WorkerRow};
+use crate::{End, Renewal, Renewed, Rescued, WorkError, WorkerRow};
 
 async fn row(b: &Bench, worker: WorkerId) -> WorkerRow {
     let rows = b.store.workers().await.expect("lists");
@@ -40,27 +40,43 @@ pub async fn a_renewal_extends_the_lease(f: &mut dyn Fixture) {
     assert_eq!(row(&b, worker).await.running, 1);
 }
 
-/// A lease that is over cannot be renewed: the worker is fenced, and it is listed as not live. // I3
-pub async fn renewing_after_expiry_is_fenced(f: &mut dyn Fixture) {
+/// A lease that is over, but that nobody acted on, can be renewed: the worker was only late. Its claims must wait for that. // I3
+pub async fn a_lease_that_nobody_acted_on_can_be_renewed(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
-    let worker = b.worker().await;
+    let (worker, claimed) = b.running().await;
+    let next = b.queued().await;
+    f.advance(LEASE_OVER);
+    assert!(!row(&b, worker).await.live);
+    assert!(matches!(b.store.claim(&b.claim_of(worker, &[next])).await, Err(WorkError::Fenced)));
+    assert_eq!(b.renew(worker, &[claimed.claim]).await.expect("nobody acted on it"), Renewed::default());
+    assert!(row(&b, worker).await.live);
+    assert_eq!(b.rescue().await, Rescued::default());
+    b.take(worker, next).await;
+    b.end(worker, &claimed, a_success()).await;
+}
+
+/// A worker that was declared dead, that has retired or that never was cannot renew, and is listed as not live. // I3
+pub async fn renewing_after_a_rescue_is_fenced(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let (dead, retired) = (b.worker().await, b.worker().await);
+    b.store.retire(retired).await.expect("retires");
     f.advance(LEASE_FOR);
-    for _ in 0..2 {
+    assert_eq!(b.rescue().await.workers, [dead]);
+    for worker in [dead, dead, retired, b.mint.worker(b.now())] {
         let answer = b.renew(worker, &[]).await;
         assert!(matches!(answer, Err(WorkError::Fenced)), "{answer:?}");
     }
-    assert!(!row(&b, worker).await.live);
-    let unknown = b.renew(b.mint.worker(b.now()), &[]).await;
-    assert!(matches!(unknown, Err(WorkError::Fenced)), "{unknown:?}");
+    assert!(!row(&b, dead).await.live && !row(&b, retired).await.live);
 }
 
 /// A fenced renewal changes nothing: no hand-back, no progress.
 pub async fn a_fenced_renewal_writes_nothing(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (worker, claimed) = b.running().await;
-    f.advance(LEASE_OVER);
+    b.store.retire(worker).await.expect("retires");
     let half = Progress { percent: 50, message: None };
-    let renewal = Renewal { worker, held: Vec::new(), progress: vec![(claimed.id, claimed.run, half)] };
+    let as_of = b.now() + SECOND;
+    let renewal = Renewal { worker, as_of, held: Vec::new(), progress: vec![(claimed.id, claimed.run, half)] };
     assert!(matches!(b.store.renew(&renewal).await, Err(WorkError::Fenced)));
     let job = b.read(claimed.id).await;
     assert_eq!((job.state, job.worker, job.progress), (JobState::Running, Some(worker), None));
@@ -95,6 +111,23 @@ pub async fn a_stranger_with_a_cancel_request_is_cancelled(f: &mut dyn Fixture) 
     b.renew(worker, &[]).await.expect("renews");
     assert_eq!(b.state(claimed.id).await, JobState::Cancelled);
     assert_eq!(b.renew(worker, &[]).await.expect("renews"), Renewed::default(), "nothing is left to tell");
+}
+
+/// What started after the worker looked at what it holds is no stranger; a cancel of it is told all the same. // I3
+pub async fn what_started_after_the_look_is_no_stranger(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let (worker, before) = b.running().await;
+    f.advance(SECOND);
+    let renewal = Renewal { worker, as_of: b.now(), held: vec![before.claim], progress: Vec::new() };
+    f.advance(SECOND);
+    let after = b.take(worker, b.queued().await).await;
+    b.cancel(after.id).await.expect("asks");
+    let renewed = b.store.renew(&renewal).await.expect("renews");
+    assert_eq!(renewed, Renewed { cancels: vec![(after.id, after.run)], ..Renewed::default() });
+    assert_eq!(b.state(after.id).await, JobState::Running);
+    let later = Renewal { as_of: b.now() + SECOND, ..renewal };
+    b.store.renew(&later).await.expect("renews");
+    assert_eq!(b.state(after.id).await, JobState::Cancelled, "by then it is one");
 }
 
 /// Claims named before they were made, or after they ended, are no error and hand nothing back.
@@ -139,7 +172,7 @@ pub async fn renewals_carry_progress(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (worker, claimed) = b.running().await;
     let at = |percent| Progress { percent, message: Some(format!("{percent} of 100")) };
-    let renewal = |run, percent| Renewal { worker, held: vec![claimed.claim], progress: vec![(claimed.id, run, at(percent))] };
+    let renewal = |run, percent| Renewal { worker, as_of: b.now(), held: vec![claimed.claim], progress: vec![(claimed.id, run, at(percent))] };
     b.store.renew(&renewal(1, 40)).await.expect("renews");
     assert_eq!(b.read(claimed.id).await.progress, Some(at(40)));
     b.store.renew(&renewal(2, 80)).await.expect("renews");

@@ -77,10 +77,12 @@ macro_rules! contract_suite {
             lease: [
                 a_registered_worker_is_listed_with_a_lease,
                 a_renewal_extends_the_lease,
-                renewing_after_expiry_is_fenced,
+                a_lease_that_nobody_acted_on_can_be_renewed,
+                renewing_after_a_rescue_is_fenced,
                 a_fenced_renewal_writes_nothing,
                 strangers_are_handed_back,
                 a_stranger_with_a_cancel_request_is_cancelled,
+                what_started_after_the_look_is_no_stranger,
                 claims_in_flight_may_be_named,
                 another_workers_claims_are_no_strangers,
                 renewals_tell_of_cancels,

@@ -127,7 +127,7 @@ impl Walker {
         let drop_reply = self.dice.below(8) == 0;
         match self.bench.store.claim(&claim).await {
             Ok(_) if drop_reply => return "claim whose reply is lost",
-            Ok(claimed) => self.workers[n].1.extend(claimed),
+            Ok(claimed) => self.workers[n].1.extend(claimed.jobs),
             Err(WorkError::Fenced) => self.start_over(n).await,
             Err(error) => panic!("{error}"),
         }
