@@ -35,6 +35,7 @@ async fn main() -> anyhow::Result<()> {
     registry.add::<Greet, _>(Greeter)?;
     let directory = tempfile::tempdir()?;
     let source = Source::of(&[(&vars::LISTEN, "127.0.0.1:0")]).with(&vars::DATA_DIR, directory.path().display().to_string());
+    flotilla::start_logs(&source)?;
     let fleet = Fleet::start(FleetOptions { source, registry }).await?;
 
     let client = fleet.client()?;

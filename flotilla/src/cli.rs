@@ -9,9 +9,8 @@ mod say;
 mod submit;
 mod up;
 
-use bootstrap::{LogSettings, start_logs};
 use clap::{Parser, Subcommand};
-use settings::{Reader, Source, vars};
+use settings::{Source, vars};
 
 use crate::{Client, Credentials};
 
@@ -77,9 +76,7 @@ impl Cli {
         match self.command {
             Command::Up(up) => {
                 let source = up.over(source);
-                let mut reader = Reader::new(&source);
-                let logs = LogSettings::read(&mut reader);
-                start_logs(&reader.finish(logs)?)?;
+                crate::start_logs(&source)?;
                 up.run(source).await
             }
             Command::Submit(submit) => submit.run(&client(&source)?, json).await,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bootstrap::{Engine, EngineSettings};
+use bootstrap::{Engine, EngineSettings, LogSettings};
 use broker::Subscription;
 use domain::{QueueName, TenantId};
 use runtime::{Drained, Registry, Worker, WorkerConfig};
@@ -105,6 +105,14 @@ impl FleetSettings {
 const REGISTRATION: Duration = Duration::from_secs(15);
 /// More than this in one process is a mistake.
 const SLOTS_MAX: u32 = 10_000;
+
+/// Sets up logs for the process, once: readable on a terminal, JSON otherwise, and what handlers log is kept with their jobs. A
+/// program that sets up `tracing` itself adds [`runtime::capture_layer`] to its own layers instead.
+pub fn start_logs(source: &Source) -> anyhow::Result<()> {
+    let mut reader = Reader::new(source);
+    let logs = LogSettings::read(&mut reader);
+    Ok(bootstrap::start_logs(&reader.finish(logs)?)?)
+}
 
 impl Fleet {
     /// Starts everything; returns when the API answers.

@@ -9,4 +9,4 @@ mod handlers;
 
 pub use client::{Client, ClientError, Response};
 pub use credentials::{Credentials, CredentialsError};
-pub use fleet::{Down, Fleet, FleetOptions};
+pub use fleet::{Down, Fleet, FleetOptions, start_logs};

@@ -1,11 +1,18 @@
 //! The one place that prints: text for people, JSON for machines.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its standard streams")]
+#![expect(clippy::print_stderr, reason = "a command line tool speaks on its standard streams")]
+
+use std::io::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
+/// A line of output. When nobody reads any more (`| head`), the rest is nobody's business: a quiet end.
 pub fn line(text: &str) {
-    println!("{text}");
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        let code = if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 };
+        #[expect(clippy::disallowed_methods, reason = "there is nobody left to tell and nothing to tidy up")]
+        std::process::exit(code);
+    }
 }
 
 pub fn error(text: &str) {
@@ -13,7 +20,7 @@ pub fn error(text: &str) {
 }
 
 pub fn json(value: &Value) {
-    println!("{value:#}");
+    line(&format!("{value:#}"));
 }
 
 /// A table for people; its columns fit the terminal.
@@ -21,7 +28,7 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
     table.add_rows(rows);
-    println!("{table}");
+    line(&table.to_string());
 }
 
 /// A field as people read it: text without quotes, nothing as `-`.

@@ -1,10 +1,10 @@
 //! The command line against a running server.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::{Home, text};
 
-fn json(home: &Home, arguments: &[&str]) -> Value {
+fn said(home: &Home, arguments: &[&str]) -> Value {
     let output = home.run(&[&["--json"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
@@ -19,7 +19,7 @@ async fn a_job_is_submitted_watched_listed_shown_and_retried() {
     // The receiver trusts no secret, so the delivery is refused for good.
     let watched = home.run(&["submit", "webhooks.deliver", "--payload", &payload, "--tag", "t", "--watch"]);
     assert_eq!(watched.status.code(), Some(1), "a watched job that died is no success: {}", text(&watched.stdout));
-    let listed = json(&home, &["jobs", "list", "--state", "dead", "--tag", "t"]);
+    let listed = said(&home, &["jobs", "list", "--state", "dead", "--tag", "t"]);
     let id = listed["jobs"][0]["id"].as_str().expect("one job").to_owned();
     let shown = text(&home.run(&["jobs", "show", &id]).stdout);
     assert!(shown.contains("http_401") && shown.contains("running"), "{shown}");
@@ -30,14 +30,29 @@ async fn a_job_is_submitted_watched_listed_shown_and_retried() {
     up.stop().await;
 }
 
+/// `flotilla jobs list | head -1` ends quietly.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_who_leaves_early_is_no_reason_to_panic() {
+    let home = Home::new();
+    let up = home.up();
+    let job = json!({ "kind": "webhooks.deliver", "delay": "1h", "payload": { "url": "https://example.com/", "data": 1 } });
+    up.client.post("/v1/jobs/batch", &json!({ "jobs": vec![job; 200] })).await.expect("accepted");
+    let mut listing = home.command(&["--json", "jobs", "list", "--limit", "200"]);
+    let mut child = listing.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    up.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delayed_job_is_cancelled() {
     let home = Home::new();
     let up = home.up();
-    let job = json(&home, &["submit", "webhooks.deliver", "--payload", r#"{"url":"https://example.com/","data":1}"#, "--delay", "1h"]);
+    let job = said(&home, &["submit", "webhooks.deliver", "--payload", r#"{"url":"https://example.com/","data":1}"#, "--delay", "1h"]);
     assert_eq!((&job["state"], &job["waiting_for"]), (&Value::from("waiting"), &Value::from("time")));
     let id = job["id"].as_str().expect("an id");
-    let cancelled = json(&home, &["jobs", "cancel", id, "--reason", "changed my mind"]);
+    let cancelled = said(&home, &["jobs", "cancel", id, "--reason", "changed my mind"]);
     assert_eq!(cancelled["state"], "cancelled");
     up.stop().await;
 }
@@ -46,7 +61,7 @@ async fn a_delayed_job_is_cancelled() {
 async fn keys_are_created_listed_and_revoked() {
     let home = Home::new();
     let up = home.up();
-    let key = json(&home, &["keys", "create", "ci", "--scopes", "read"]);
+    let key = said(&home, &["keys", "create", "ci", "--scopes", "read"]);
     let narrow = |arguments: &[&str]| {
         let mut command = home.command(arguments);
         command.env("FLOTILLA_URL", up.client.url()).env("FLOTILLA_KEY", key["key"].as_str().expect("shown once"));

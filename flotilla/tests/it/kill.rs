@@ -92,8 +92,8 @@ async fn nothing_is_lost_and_nothing_ends_twice() {
     let judge = Judge::start(&home, endpoint["secret"].as_str().expect("shown"));
     let (servers, server) = watch::channel(Some(up.client.clone()));
     let submitting = tokio::spawn(submit_all(server, format!("{}/late/400", judge.url)));
-    let mut at_risk = BTreeSet::new();
     for kill in 0..KILLS {
+        let mut at_risk = BTreeSet::new();
         // The ledger grows between two kills: each process got something done.
         let before = judge.accepted().len();
         eventually(&format!("kill {kill}: jobs run and some are done"), SOON, async || {
@@ -101,7 +101,7 @@ async fn nothing_is_lost_and_nothing_ends_twice() {
             let enough = running.len() >= RUNNING_MIN && judge.accepted().len() >= before + SLOTS;
             let ids = running.iter().map(|job| job["id"].as_str().expect("an id").to_owned());
             if enough {
-                at_risk.extend(ids);
+                at_risk = ids.collect();
                 Ok(())
             } else {
                 Err(format!("{} run, {} accepted", running.len(), judge.accepted().len()))
@@ -111,6 +111,7 @@ async fn nothing_is_lost_and_nothing_ends_twice() {
         servers.send_replace(None);
         up.child.kill();
         up = home.up();
+        assert!(crashed(&up.client, &at_risk).await >= RUNNING_MIN, "kill {kill} met fewer running jobs than it should");
         servers.send_replace(Some(up.client.clone()));
     }
     let accepted = testkit::within("everything is submitted", SOON, submitting).await.expect("the submitter does not panic");
@@ -122,6 +123,22 @@ async fn nothing_is_lost_and_nothing_ends_twice() {
     .await;
     judged(&up.client, &judge, &accepted).await;
     up.stop().await;
+}
+
+/// How many of these jobs the new process gave back because they were running when the old one died.
+async fn crashed(client: &Client, at_risk: &BTreeSet<String>) -> usize {
+    let rescued = async |id: &String| {
+        let timeline = client.get(&format!("/v1/jobs/{id}/timeline"), &[]).await.expect("answered").body;
+        timeline["timeline"].as_array().expect("a list").iter().any(|step| step["actor"] == "duty:rescue")
+    };
+    eventually("the running jobs are rescued", SOON, async || {
+        let mut count = 0;
+        for id in at_risk {
+            count += usize::from(rescued(id).await);
+        }
+        (count >= RUNNING_MIN).then_some(count)
+    })
+    .await
 }
 
 async fn judged(client: &Client, judge: &Judge, accepted: &BTreeSet<String>) {

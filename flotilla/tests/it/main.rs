@@ -4,5 +4,6 @@ mod cli;
 mod demo;
 mod end_to_end;
 mod kill;
+mod own_kind;
 mod process;
 mod start;

@@ -112,8 +112,11 @@ impl Holdings {
     /// claim that is not in here was made after it.
     pub(crate) fn renewal(&self, worker: WorkerId, as_of: Timestamp) -> Renewal {
         let mut inner = self.inner.lock();
-        let news = inner.running.iter_mut().filter(|(_, running)| std::mem::take(&mut running.is_news));
-        let progress = news.filter_map(|((job, run), running)| Some((*job, *run, running.progress.clone()?))).collect();
+        let news = inner.running.iter_mut().filter_map(|((job, run), running)| {
+            let is_news = std::mem::take(&mut running.is_news);
+            Some((*job, *run, running.progress.clone().filter(|_| is_news)?))
+        });
+        let progress = news.collect();
         Renewal { worker, as_of, held: inner.claims.keys().copied().collect(), progress }
     }
 
