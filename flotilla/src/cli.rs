@@ -77,6 +77,9 @@ impl Cli {
             Command::Up(up) => {
                 let source = up.over(source);
                 crate::start_logs(&source)?;
+                for name in source.unknown() {
+                    tracing::warn!("`{name}` is set, but no setting is called so; see docs/configuration.md");
+                }
                 up.run(source).await
             }
             Command::Submit(submit) => submit.run(&client(&source)?, json).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bootstrap::{Engine, EngineSettings, LogSettings};
 use broker::Subscription;
+use domain::bounds::WORKER_SLOTS_MAX;
 use domain::{QueueName, TenantId};
 use runtime::{Drained, Registry, Worker, WorkerConfig};
 use scheduler::{Board, Predecessors};
@@ -94,8 +95,8 @@ impl FleetSettings {
             slots: reader.get(&vars::WORKER_SLOTS),
             queues: reader.list(&vars::QUEUES),
         };
-        if !(1..=SLOTS_MAX).contains(&read.slots) {
-            reader.problem(&vars::WORKER_SLOTS, format!("`{}` is not between 1 and {SLOTS_MAX}", read.slots));
+        if !(1..=WORKER_SLOTS_MAX).contains(&read.slots) {
+            reader.problem(&vars::WORKER_SLOTS, format!("`{}` is not between 1 and {WORKER_SLOTS_MAX}", read.slots));
         }
         reader.finish(read)
     }
@@ -103,8 +104,6 @@ impl FleetSettings {
 
 /// How long the worker may take to register.
 const REGISTRATION: Duration = Duration::from_secs(15);
-/// More than this in one process is a mistake.
-const SLOTS_MAX: u32 = 10_000;
 
 /// Sets up logs for the process, once: readable on a terminal, JSON otherwise, and what handlers log is kept with their jobs. A
 /// program that sets up `tracing` itself adds [`runtime::capture_layer`] to its own layers instead.

@@ -53,7 +53,7 @@ impl Check {
 
 pub async fn run(source: &Source, json: bool) -> anyhow::Result<Outcome> {
     let data_dir = PathBuf::from(source.get(&vars::DATA_DIR).unwrap_or(vars::DATA_DIR.default));
-    let mut checks = vec![settings(source), directory(&data_dir), secrets(&data_dir)];
+    let mut checks = vec![settings(source), directory(&data_dir), secrets(&data_dir), database(&data_dir)];
     checks.extend(server(source).await);
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
     if json {
@@ -104,8 +104,35 @@ fn secrets(data_dir: &Path) -> Check {
             Check::new("secrets", Verdict::Bad, format!("others may read `{}`", path.display()))
                 .hint(format!("chmod 600 {}", path.display()))
         }
+        None if !data_dir.exists() => Check::new("secrets", Verdict::Skipped, "there are none yet"),
         None => Check::new("secrets", Verdict::Good, "for their owner alone"),
     }
+}
+
+/// A log much larger than this means that something keeps SQLite from folding it into the database.
+const WAL_LARGE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What can be seen from outside: the file belongs to the process that runs, if one does.
+fn database(data_dir: &Path) -> Check {
+    let path = data_dir.join("flotilla.db");
+    let Ok(mut file) = std::fs::File::open(&path) else {
+        return Check::new("database", Verdict::Skipped, format!("`{}` does not exist yet or cannot be read", path.display()));
+    };
+    let mut head = [0; 16];
+    let is_sqlite = std::io::Read::read_exact(&mut file, &mut head).is_ok() && &head == b"SQLite format 3\0";
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let (size, wal) = (bytes(&path), bytes(&data_dir.join("flotilla.db-wal")));
+    let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
+    if size > 0 && !is_sqlite {
+        let check = Check::new("database", Verdict::Bad, format!("`{}` is no database", path.display()));
+        return check.hint("restore a backup, or move the file away to start with an empty one");
+    }
+    let detail = format!("{} MiB, and {} MiB not folded in yet", mib(size), mib(wal));
+    if wal > WAL_LARGE_BYTES {
+        return Check::new("database", Verdict::Warning, detail)
+            .hint("restart the process; if that does not help, look for another program that reads the file");
+    }
+    Check::new("database", Verdict::Good, detail)
 }
 
 async fn server(source: &Source) -> Vec<Check> {
@@ -131,7 +158,18 @@ async fn server(source: &Source) -> Vec<Check> {
         )),
         Err(error) => checks.push(Check::new("key", Verdict::Bad, error.to_string()).hint("restart `flotilla up`, which leaves a new key")),
     }
+    checks.extend(client.get("/v1/workers", &[]).await.ok().map(|workers| live_workers(&workers.body)));
     checks
+}
+
+fn live_workers(workers: &Value) -> Check {
+    let all = workers["workers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match all.iter().filter(|worker| worker["live"] == true).count() {
+        0 => {
+            Check::new("workers", Verdict::Bad, "no worker is alive: jobs wait").hint("look at the server's log for `lease` and `register`")
+        }
+        live => Check::new("workers", Verdict::Good, format!("{live} alive")),
+    }
 }
 
 fn dependencies(ready: &Value) -> String {

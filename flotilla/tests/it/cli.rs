@@ -84,7 +84,11 @@ async fn the_doctor_says_what_is_well_and_what_is_not() {
     assert!(text(&before.stdout).contains("skipped"), "nothing is there yet: {}", text(&before.stdout));
     let up = home.up();
     let well = home.run(&["doctor"]);
-    assert!(well.status.success() && text(&well.stdout).contains("is ready"), "{}", text(&well.stdout));
+    assert!(
+        well.status.success() && text(&well.stdout).contains("is ready") && text(&well.stdout).contains("1 alive"),
+        "{}",
+        text(&well.stdout)
+    );
     up.stop().await;
     let down = home.run(&["doctor"]);
     assert_eq!(down.status.code(), Some(1));

@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod end_to_end;
+mod example;
 mod kill;
 mod own_kind;
 mod process;

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use broker::Lack;
 use coordination::Nudge;
+use domain::bounds::RESEND_CLASS_IDS_MAX;
 use store::{ClassNeed, Upkeep};
 
 use crate::duty::{Duty, DutyError, Next, Report};
 use crate::emitter::Emitter;
-
-/// Ids of one class in one pass: more than a class's low-water mark, so that repeats cannot fill a pass.
-const CLASS_IDS_MAX: usize = 20_000;
 
 /// Queued jobs the broker may lack hints of.
 pub struct Resend {
@@ -26,7 +24,7 @@ impl Resend {
 
     /// Returns how many ids were sent.
     async fn refill(&self, lack: &Lack) -> Result<usize, DutyError> {
-        let room = lack.room.min(CLASS_IDS_MAX);
+        let room = lack.room.min(RESEND_CLASS_IDS_MAX);
         let need = ClassNeed { class: lack.class.clone(), room };
         let due = self.upkeep.emissions_due(&[need], room).await?;
         let ids = due.emissions.iter().map(|emission| emission.jobs.len()).sum::<usize>();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::bounds::EMBEDDED_CLASS_IDS_MAX;
+use domain::bounds::{EMBEDDED_CLASS_IDS_MAX, EMBEDDED_LOW_WATER_PARTS};
 use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -85,7 +85,7 @@ impl State {
 impl Shared {
     /// A lacking class is refilled when it has run low, in large steps: a scan for a handful of ids would mostly repeat what is here.
     fn low_water(&self) -> usize {
-        self.class_ids_max / 8
+        self.class_ids_max / EMBEDDED_LOW_WATER_PARTS
     }
 }
 

@@ -5,14 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::JobId;
-use domain::bounds::{FEED_BYTES_MAX, FEED_EVENTS_MAX, FEED_JOBS_MAX};
+use domain::bounds::{FEED_BYTES_MAX, FEED_EVENTS_MAX, FEED_JOBS_MAX, NUDGES_BEHIND_MAX};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
 use crate::{CoordinationError, Feed, FeedEntry, FeedEvent, FeedId, FeedPage, Nudge, NudgeListener, Nudges};
-
-/// Nudges a slow listener may be behind before it is told to look at everything.
-const NUDGES_BEHIND_MAX: usize = 1_024;
 
 /// Feed and nudges of one process.
 pub struct InProcess {

@@ -1,4 +1,5 @@
-//! Every bound of Flotilla in one place (invariant I7), with the relations between them checked by the compiler.
+//! Every bound of Flotilla in one place (invariant I7) - queues, buffers, pages, payloads, counts - with the relations between
+//! them checked by the compiler. How long a single call may take stands where the call is made.
 
 use std::time::Duration;
 
@@ -80,8 +81,18 @@ pub const STOPPED_KEPT: Duration = days(7);
 
 /// Ids one class of the embedded broker holds; the rest waits in the store and is fetched when the class runs low.
 pub const EMBEDDED_CLASS_IDS_MAX: usize = 100_000;
+/// Ids of one class that one look for lost or refused hints fetches.
+pub const RESEND_CLASS_IDS_MAX: usize = 20_000;
+/// An overflowed class of the embedded broker is refilled when it holds no more than one part in this many.
+pub const EMBEDDED_LOW_WATER_PARTS: usize = 8;
 /// Ids in one broker message (queue-core, decision 7).
 pub const EMISSION_IDS_MAX: usize = 32;
+/// Jobs that one worker process may be told to run at the same time.
+pub const WORKER_SLOTS_MAX: u32 = 10_000;
+/// Live events on their way from handlers to the feed; what does not fit is a gap for readers.
+pub const FEEDLINE_EVENTS_MAX: usize = 4_096;
+/// Nudges a listener may be behind before it is told to look at everything.
+pub const NUDGES_BEHIND_MAX: usize = 1_024;
 /// Events the live feed keeps for one job.
 pub const FEED_EVENTS_MAX: usize = 512;
 /// Jobs the in-process live feed keeps events of.
@@ -109,6 +120,10 @@ const _: () = {
     assert!(JSON_DEPTH_MAX < 128, "the JSON parser itself refuses 128 levels; ours must be the one that speaks");
     assert!(SUCCEEDED_KEPT.as_secs() >= IDEMPOTENCY_KEPT.as_secs(), "a remembered key must find its job");
     assert!(CRASHES_MAX > 1, "one crash must not kill a job");
+    assert!(RESEND_CLASS_IDS_MAX > EMBEDDED_CLASS_IDS_MAX / EMBEDDED_LOW_WATER_PARTS, "a refill must bring more than repeats");
+    assert!(FEED_OUTPUT_BYTES_MAX < FEED_BYTES_MAX, "the feed must hold at least one event");
+    assert!(RESULT_BYTES_MAX < SETTLE_FLUSH_BYTES_MAX, "a flush must hold at least one result");
+    assert!(WORKER_SLOTS_MAX as usize <= SETTLE_BUFFER_MAX, "every running job must find room for its end");
     assert!(EMISSION_IDS_MAX <= FLUSH_JOBS_MAX, "one message must fit one claim");
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX < PAGE_SCAN_ROWS_MAX, "pages nest in scans");
     assert!(TIMEOUT_MIN.as_millis() < TIMEOUT_MAX.as_millis(), "timeouts are a range");

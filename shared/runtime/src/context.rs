@@ -74,6 +74,11 @@ impl JobContext {
         (self.inner.term.parts.clock)()
     }
 
+    /// When the attempt's time is up, by the store's clock.
+    pub fn deadline(&self) -> Timestamp {
+        self.now() + self.remaining()
+    }
+
     /// How long the handler may still run.
     pub fn remaining(&self) -> Duration {
         self.inner.deadline.saturating_duration_since(Instant::now())
@@ -145,7 +150,7 @@ impl JobContext {
         &self.inner.stopper
     }
 
-    pub(crate) fn deadline(&self) -> Instant {
+    pub(crate) fn ends_at(&self) -> Instant {
         self.inner.deadline
     }
 

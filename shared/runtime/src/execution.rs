@@ -66,7 +66,7 @@ async fn stoppable(cx: &JobContext, handler: impl Future<Output = Outcome>) -> O
         biased;
         outcome = &mut handler => Some(outcome),
         () = cx.cancelled() => None,
-        () = tokio::time::sleep_until(cx.deadline()) => {
+        () = tokio::time::sleep_until(cx.ends_at()) => {
             cx.stopper().stop(StopWhy::Deadline);
             None
         }

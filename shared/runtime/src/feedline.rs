@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use coordination::{Feed, FeedEntry};
 use domain::JobId;
+use domain::bounds::FEEDLINE_EVENTS_MAX;
 use tokio::sync::mpsc;
-
-/// Events on their way to the feed.
-const WAITING_MAX: usize = 4_096;
 
 /// The sending end; clones share it.
 #[derive(Clone)]
@@ -19,7 +17,7 @@ pub(crate) struct Feedline {
 impl Feedline {
     /// Starts the one task that appends; it ends when the last sending end is gone.
     pub(crate) fn start(feed: Arc<dyn Feed>) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(JobId, FeedEntry)>(WAITING_MAX);
+        let (sender, mut receiver) = mpsc::channel::<(JobId, FeedEntry)>(FEEDLINE_EVENTS_MAX);
         tokio::spawn(async move {
             while let Some((job, entry)) = receiver.recv().await {
                 if let Err(error) = feed.append(job, entry).await {

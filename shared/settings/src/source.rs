@@ -30,6 +30,8 @@ pub enum SourceError {
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     values: BTreeMap<String, String>,
+    /// Variables of the environment that look like settings and are none.
+    unknown: Vec<String>,
 }
 
 impl Source {
@@ -43,12 +45,14 @@ impl Source {
             None => Self::default(),
         };
         all.values.extend(environment.values);
+        all.unknown = unknown_in_environment();
         Ok(all)
     }
 
     /// Only what is given, for tests and for tools that start other processes.
     pub fn of(values: &[(&Var, &str)]) -> Self {
-        Self { values: values.iter().map(|(var, value)| (var.name.to_owned(), (*value).to_owned())).collect() }
+        let values = values.iter().map(|(var, value)| (var.name.to_owned(), (*value).to_owned()));
+        Self { values: values.collect(), unknown: Vec::new() }
     }
 
     /// Replaces one value.
@@ -63,10 +67,15 @@ impl Source {
         self.values.get(var.name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
+    /// Variables called `FLOTILLA_…` that no setting is called: most likely misspelt.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
     fn from_environment() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment (I11)")]
         let read = |var: &Var| std::env::var(var.name).ok().map(|value| (var.name.to_owned(), value));
-        Self { values: vars::ALL.iter().filter_map(read).collect() }
+        Self { values: vars::ALL.iter().filter_map(read).collect(), unknown: Vec::new() }
     }
 
     fn from_file(path: &Path) -> Result<Self, SourceError> {
@@ -88,8 +97,14 @@ impl Source {
             let text = text_of(value).ok_or_else(|| SourceError::Shape { path: path.to_owned(), key: var.key() })?;
             Ok((var.name.to_owned(), text))
         });
-        Ok(Self { values: values.collect::<Result<_, SourceError>>()? })
+        Ok(Self { values: values.collect::<Result<_, SourceError>>()?, unknown: Vec::new() })
     }
+}
+
+fn unknown_in_environment() -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment (I11)")]
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with("FLOTILLA_") && vars::ALL.iter().all(|var| var.name != name)).collect()
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {
