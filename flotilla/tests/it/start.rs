@@ -46,6 +46,17 @@ async fn a_database_damaged_in_the_middle_is_never_a_panic() {
 }
 
 #[tokio::test]
+async fn a_missing_secret_is_not_made_anew_beside_what_was_sealed_with_it() {
+    let home = Home::new();
+    home.up().stop().await;
+    let key = home.data_dir().join("secret.key");
+    std::fs::rename(&key, home.data_dir().join("elsewhere")).expect("moved");
+    refused(&home, &["secret key", "missing", "hint:"]);
+    std::fs::rename(home.data_dir().join("elsewhere"), &key).expect("moved back");
+    home.up().stop().await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_said_with_what_to_do() {
     let home = Home::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

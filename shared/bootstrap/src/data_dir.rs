@@ -54,6 +54,8 @@ impl DataDir {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(error)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(error)?;
         fs::rename(&draft, &path).map_err(error)?;
+        // The name itself must survive a power cut, too.
+        fs::File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(error)?;
         Ok(path)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker::{Broker, EmbeddedBroker};
 use coordination::{Feed, InProcess, Nudges};
-use domain::Timestamp;
+use domain::{TenantId, Timestamp};
 use store::{Mint, Store, StoreError};
 use store_sqlite::{CallbackKind, OpenError, SqliteOptions, SqliteStore};
 use telemetry::Metrics;
@@ -14,6 +14,8 @@ use crate::{Clock, DataDir, DataDirError, EngineSettings};
 
 const SECRET_FILE: &str = "secret.key";
 const DATABASE_FILE: &str = "flotilla.db";
+/// The tenant of the first key.
+const DEFAULT_TENANT: &str = "default";
 
 /// The engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,10 @@ pub enum EngineError {
     Database(OpenError),
     #[error("the secret key in {place} cannot be used: {why}")]
     Secret { place: String, why: vault::VaultError },
+    #[error(
+        "the secret key {place} is missing, but the database holds what was sealed with it\n  hint: restore that file or set FLOTILLA_SECRET_KEY; to start anew, move the database away"
+    )]
+    SecretMissing { place: String },
     #[error("the metrics cannot be set up")]
     Metrics(#[from] prometheus::Error),
     #[error(transparent)]
@@ -58,8 +64,9 @@ impl Engine {
             .map_err(EngineError::Database)?;
         let sqlite = Arc::new(sqlite);
         // After the database is ours: two first starts at once must not make two secrets.
-        let vault = Arc::new(Vault::new(server_secret(settings, &data_dir)?));
         let store: Arc<dyn Store> = Arc::clone(&sqlite) as _;
+        let is_used = !store.keys(&TenantId::of(DEFAULT_TENANT)).await?.is_empty();
+        let vault = Arc::new(Vault::new(server_secret(settings, &data_dir, is_used)?));
         store.bury_predecessors().await?;
         let in_process = Arc::new(InProcess::default());
         let clock: Clock = Arc::new({
@@ -86,8 +93,9 @@ impl Engine {
     }
 }
 
-/// The given secret, or the one in the data directory, made at the first start.
-fn server_secret(settings: &EngineSettings, data_dir: &DataDir) -> Result<ServerSecret, EngineError> {
+/// The given secret, or the one in the data directory, made at the first start. `is_used`: the database holds keys, so this
+/// is not the first.
+fn server_secret(settings: &EngineSettings, data_dir: &DataDir, is_used: bool) -> Result<ServerSecret, EngineError> {
     if let Some(given) = &settings.secret_key {
         let place = "`FLOTILLA_SECRET_KEY`".to_owned();
         return given.expose().parse().map_err(|why| EngineError::Secret { place, why });
@@ -95,7 +103,15 @@ fn server_secret(settings: &EngineSettings, data_dir: &DataDir) -> Result<Server
     let place = || format!("`{}`", data_dir.file(SECRET_FILE).display());
     let error = |why| EngineError::Secret { place: place(), why };
     match data_dir.read(SECRET_FILE)? {
-        Some(text) => text.trim().parse().map_err(error),
+        Some(text) => {
+            if !is_used {
+                tracing::warn!(
+                    "there is a secret key, but the database is new: if you expected jobs in it, stop and look for the right file"
+                );
+            }
+            text.trim().parse().map_err(error)
+        }
+        None if is_used => Err(EngineError::SecretMissing { place: place() }),
         None => {
             let secret = ServerSecret::generate().map_err(error)?;
             data_dir.write_private(SECRET_FILE, &secret.to_hex())?;
