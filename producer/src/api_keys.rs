@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use domain::bounds::NAME_CHARS_MAX;
+use domain::bounds::{NAME_CHARS_MAX, SMALL_REQUEST_BYTES_MAX};
 use domain::{KeyId, TenantId, Timestamp};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -19,8 +19,6 @@ use crate::path::Named;
 use crate::principal::{Gate, Principal};
 use crate::problem::Problem;
 use crate::query::Query;
-
-const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// Makes, lists and revokes keys.
 #[derive(Clone)]
@@ -45,7 +43,7 @@ pub async fn list(State(keyring): State<Keyring>, principal: Principal, mut quer
 
 /// The answer is the only one that ever shows the key.
 pub async fn create(State(keyring): State<Keyring>, principal: Principal, request: Request) -> Result<Response, Problem> {
-    let body = body::json(request, BODY_BYTES_MAX).await?;
+    let body = body::json(request, SMALL_REQUEST_BYTES_MAX).await?;
     let mut form = Form::of(body::text(&body)?, "", "invalid_request")?;
     let name = form.required_text("name", plain(NAME_CHARS_MAX));
     let tenant: Option<TenantId> = form.text("tenant", str::parse);

@@ -40,7 +40,7 @@ impl<'a> Line<'a> {
 
 pub async fn list(State(access): State<Arc<dyn Access>>, principal: Principal, mut query: Query) -> Result<Response, Problem> {
     let tenant = query.take_tenant(&principal)?;
-    let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX)?;
+    let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX);
     query.finish()?;
     let rows = access.audit(&tenant, limit).await?;
     Ok(Json(Audit { audit: rows.iter().map(Line::of).collect() }).into_response())

@@ -1,31 +1,29 @@
 //! The desk where jobs are taken in and acted upon: the store call and its announcements happen together or, for the
 //! caller that hangs up in between, still together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coordination::Nudge;
-use domain::{JobId, JobState, NewJob, TenantId, Timestamp};
+use domain::{JobId, JobState, KindName, NewJob, QueueName, TenantId, Timestamp};
 use store::{Acceptance, Accepted, Actor, EnqueueError, Intake, Mint, Remembered, Replay, StoreError};
 use telemetry::Metrics;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::announcer::Announcer;
+use crate::batch_room::BatchRoom;
 use crate::catalog::Catalog;
 use crate::problem::Problem;
-
-/// Batches in memory at the same time: each may be 32 MiB of text and as much again while it is judged.
-const BATCHES_MAX: usize = 4;
 
 /// What takes jobs in.
 #[derive(Clone)]
 pub struct Desk {
     pub catalog: Catalog,
     pub mint: Arc<Mint>,
+    pub batch_room: BatchRoom,
     intake: Arc<dyn Intake>,
     announcer: Announcer,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    batches: Arc<Semaphore>,
 }
 
 /// What a [`Desk`] is made of.
@@ -40,24 +38,11 @@ pub struct DeskParts {
 impl Desk {
     pub fn new(parts: DeskParts) -> Self {
         let DeskParts { intake, announcer, metrics, mint, clock } = parts;
-        Self {
-            catalog: Catalog::new(Arc::clone(&intake)),
-            mint,
-            intake,
-            announcer,
-            metrics,
-            clock,
-            batches: Arc::new(Semaphore::new(BATCHES_MAX)),
-        }
+        Self { catalog: Catalog::new(Arc::clone(&intake)), mint, batch_room: BatchRoom::default(), intake, announcer, metrics, clock }
     }
 
     pub fn now(&self) -> Timestamp {
         (self.clock)()
-    }
-
-    /// Waits for a batch's turn; the turn ends when the answer is dropped.
-    pub async fn batch_turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.batches).acquire_owned().await.ok()
     }
 
     pub async fn remembered(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<Remembered>>, StoreError> {
@@ -70,10 +55,8 @@ impl Desk {
         sheltered(async move {
             let labels: Vec<_> = jobs.iter().map(|job| (job.queue.clone(), job.kind.clone())).collect();
             let enqueued = desk.intake.enqueue(jobs).await?;
-            for ((queue, kind), accepted) in labels.iter().zip(&enqueued.accepted) {
-                if accepted.how == Acceptance::New {
-                    desk.metrics.jobs_accepted.with_label_values(&[queue.as_str(), kind.as_str()]).inc();
-                }
+            for ((queue, kind), count) in new_by_class(labels, &enqueued.accepted) {
+                desk.metrics.jobs_accepted.with_label_values(&[queue.as_str(), kind.as_str()]).inc_by(count);
             }
             desk.announcer.timer(enqueued.next_timer);
             desk.announcer.emit(&enqueued.emissions).await;
@@ -108,6 +91,17 @@ impl Desk {
     }
 }
 
+/// How many of the submissions became new jobs, by queue and kind.
+fn new_by_class(labels: Vec<(QueueName, KindName)>, accepted: &[Accepted]) -> BTreeMap<(QueueName, KindName), u64> {
+    let mut counts = BTreeMap::new();
+    for (label, accepted) in labels.into_iter().zip(accepted) {
+        if accepted.how == Acceptance::New {
+            *counts.entry(label).or_default() += 1;
+        }
+    }
+    counts
+}
+
 /// Why jobs were not recorded: which item is at fault is the caller's to say.
 pub enum Refused {
     Enqueue(EnqueueError),
@@ -118,4 +112,18 @@ pub enum Refused {
 /// because an embedded broker learns of the job from nothing else.
 async fn sheltered<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(|error| Problem::internal(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_is_counted_once_with_its_new_jobs() {
+        let label = |kind| (QueueName::of("q"), KindName::of(kind));
+        let accepted = |how| Accepted { job: JobId::from_bytes([1; 16]), how };
+        let labels = vec![label("a.a"), label("b.b"), label("a.a"), label("b.b"), label("c.c")];
+        let how = [Acceptance::New, Acceptance::New, Acceptance::New, Acceptance::Replayed, Acceptance::UniqueConflict].map(accepted);
+        assert_eq!(new_by_class(labels, &how), BTreeMap::from([(label("a.a"), 2), (label("b.b"), 1)]));
+    }
 }

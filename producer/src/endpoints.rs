@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::EndpointName;
+use domain::bounds::{REASON_CHARS_MAX, SMALL_REQUEST_BYTES_MAX};
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::{Access, Endpoint};
@@ -19,9 +20,6 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::submission::http_url;
 
-const BODY_BYTES_MAX: usize = 16 * 1024;
-const REASON_CHARS_MAX: usize = 500;
-
 pub async fn list(State(access): State<Arc<dyn Access>>, principal: Principal, mut query: Query) -> Result<Response, Problem> {
     let tenant = query.take_tenant(&principal)?;
     query.finish()?;
@@ -31,7 +29,7 @@ pub async fn list(State(access): State<Arc<dyn Access>>, principal: Principal, m
 
 /// 201 with the new secret, or 200 without it when the same endpoint is there already.
 pub async fn create(State(keyring): State<Keyring>, principal: Principal, request: Request) -> Result<Response, Problem> {
-    let body = body::json(request, BODY_BYTES_MAX).await?;
+    let body = body::json(request, SMALL_REQUEST_BYTES_MAX).await?;
     let mut form = Form::of(body::text(&body)?, "", "invalid_request")?;
     let name: Option<EndpointName> = form.required_text("name", str::parse);
     let url = form.text("url", http_url);
@@ -75,7 +73,7 @@ pub async fn disable(
     Named(name): Named<EndpointName>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let body = body::optional_json(request, BODY_BYTES_MAX).await?;
+    let body = body::optional_json(request, SMALL_REQUEST_BYTES_MAX).await?;
     let mut reason = None;
     if let Some(body) = &body {
         let mut form = Form::of(body::text(body)?, "", "invalid_request")?;

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use domain::bounds::REQUEST_ID_CHARS_MAX;
 use domain::{Timestamp, TraceContext};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
@@ -17,7 +18,6 @@ use telemetry::Metrics;
 use crate::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const REQUEST_ID_CHARS_MAX: usize = 64;
 /// The label of requests that matched no route.
 const NO_ROUTE: &str = "none";
 

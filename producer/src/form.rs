@@ -2,14 +2,12 @@
 
 use std::fmt;
 
+use domain::bounds::{MEMBERS_MAX, VIOLATIONS_MAX};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::problem::{Problem, VIOLATIONS_MAX, Violation};
-
-/// No request has as many members; the rest of a larger object is not even looked at.
-const MEMBERS_MAX: usize = 64;
+use crate::problem::{Problem, Violation};
 
 /// An object of a request's body, not yet read.
 #[derive(Debug)]

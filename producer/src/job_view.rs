@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use domain::bounds::RESULT_SHOWN_BYTES_MAX;
 use domain::{Failure, Job, JobId, JobState, KindName, Priority, Progress, QueueName, TenantId, Timestamp, WaitingFor, WorkerId};
 use domain::{NewJob, format_duration};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-/// A longer result is fetched by itself.
-const RESULT_SHOWN_BYTES_MAX: usize = 64 * 1024;
 
 /// How much of a job is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,8 +94,8 @@ pub fn raw(text: &Arc<str>) -> Option<&RawValue> {
 }
 
 /// The state a submission starts in.
-pub fn first_state(new: &NewJob, now: Timestamp) -> (JobState, Option<WaitingFor>) {
-    match new.run_at {
+pub fn first_state(run_at: Option<Timestamp>, now: Timestamp) -> (JobState, Option<WaitingFor>) {
+    match run_at {
         Some(at) if at > now => (JobState::Waiting, Some(WaitingFor::Time)),
         Some(_) | None => (JobState::Queued, None),
     }
@@ -105,7 +103,7 @@ pub fn first_state(new: &NewJob, now: Timestamp) -> (JobState, Option<WaitingFor
 
 /// The job that a submission has just become, known without asking the store.
 pub fn accepted(new: &NewJob, now: Timestamp) -> Job {
-    let (state, waiting_for) = first_state(new, now);
+    let (state, waiting_for) = first_state(new.run_at, now);
     Job {
         id: new.id,
         tenant: new.tenant.clone(),

@@ -7,6 +7,7 @@
 mod announcer;
 mod api_keys;
 mod audit;
+mod batch_room;
 mod body;
 mod canonical;
 mod catalog;

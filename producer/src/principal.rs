@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use domain::bounds::REMEMBERED_KEYS_MAX;
 use domain::{KeyId, TenantId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -21,7 +22,6 @@ use crate::routes::Needs;
 
 /// How long a key that was found is believed without asking again: a key revoked elsewhere lives this much longer.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3);
-const REMEMBERED_KEYS_MAX: usize = 4_096;
 
 /// Who a request speaks for.
 #[derive(Clone, Debug)]

@@ -6,11 +6,10 @@
 mod wording;
 
 use axum::response::{IntoResponse, Response};
+use domain::JobState;
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-
-/// At most this many violations are listed; the caller mends those and asks again.
-pub const VIOLATIONS_MAX: usize = 20;
 
 /// One thing that is wrong with the input.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -40,6 +39,8 @@ struct Inner {
     title: &'static str,
     detail: String,
     hint: Option<String>,
+    /// The state of the job that stands in the way.
+    state: Option<JobState>,
     errors: Vec<Violation>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The chain of the error behind it: for the log, never for the caller.
@@ -55,6 +56,8 @@ struct Body<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<JobState>,
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
@@ -63,12 +66,23 @@ struct Body<'a> {
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self(Box::new(Inner { status, code, title, detail, hint: None, errors: Vec::new(), headers: Vec::new(), cause: None }))
+        Self(Box::new(Inner { status, code, title, detail, hint: None, state: None, errors: Vec::new(), headers: Vec::new(), cause: None }))
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    fn state(mut self, state: JobState) -> Self {
+        self.0.state = Some(state);
+        self
+    }
+
+    /// The connection ends with this answer: the rest of the request may still be on its way.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        self.header(CONNECTION, "close")
     }
 
     fn header(mut self, name: HeaderName, value: &'static str) -> Self {
@@ -103,6 +117,7 @@ impl Problem {
             detail: &inner.detail,
             code: inner.code,
             hint: inner.hint.as_deref(),
+            state: inner.state,
             request_id,
             errors: &inner.errors,
         };

@@ -7,7 +7,7 @@ mod hint;
 use std::fmt;
 
 use bytes::Bytes;
-use domain::bounds::{BATCH_JOBS_MAX, JSON_DEPTH_MAX, KEY_CHARS_MAX};
+use domain::bounds::{BATCH_JOBS_MAX, JSON_DEPTH_MAX, KEY_CHARS_MAX, VIOLATIONS_MAX};
 use http::HeaderMap;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ use crate::body;
 use crate::canonical;
 use crate::form::Form;
 use crate::json_text::inspect;
-use crate::problem::{Problem, VIOLATIONS_MAX, Violation};
+use crate::problem::{Problem, Violation};
 
 pub use check::{Terms, fits, http_url, judge};
 

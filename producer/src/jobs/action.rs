@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use domain::bounds::{JSON_DEPTH_MAX, REQUEST_BYTES_MAX};
+use domain::bounds::{JSON_DEPTH_MAX, REASON_CHARS_MAX, REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
 use domain::{Job, JobId, JobState};
 use http::StatusCode;
 
@@ -21,9 +21,6 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::submission::fits;
 
-const REASON_CHARS_MAX: usize = 500;
-const REASON_BODY_BYTES_MAX: usize = 16 * 1024;
-
 /// 200 when it is cancelled, 202 when a running job was asked to stop.
 pub async fn cancel(
     State(desk): State<Desk>,
@@ -31,7 +28,7 @@ pub async fn cancel(
     Named(id): Named<JobId>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body = body::optional_json(request, REASON_BODY_BYTES_MAX).await?;
+    let body = body::optional_json(request, SMALL_REQUEST_BYTES_MAX).await?;
     let mut reason = None;
     if let Some(mut form) = body.as_ref().map(form_of).transpose()? {
         reason = form.text("reason", plain(REASON_CHARS_MAX));

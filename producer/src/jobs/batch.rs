@@ -42,6 +42,14 @@ struct Lines {
     jobs: Vec<Line>,
 }
 
+/// What the answer needs to know of a job when it is recorded.
+struct Sent {
+    kind: KindName,
+    queue: QueueName,
+    priority: Priority,
+    run_at: Option<Timestamp>,
+}
+
 /// An item's place in the request, its own idempotency key, and what it says.
 struct Fresh {
     index: usize,
@@ -52,8 +60,9 @@ struct Fresh {
 pub async fn submit_batch(State(desk): State<Desk>, principal: Principal, request: Request) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
     let trace = trace_of(&request);
-    let _turn = desk.batch_turn().await;
-    let body = body::json(request, BATCH_BYTES_MAX).await?;
+    let mut place = desk.batch_room.place();
+    let body = body::json_into(&mut place, request, BATCH_BYTES_MAX).await?;
+    place.take_turn().await?;
     let (bytes, keyed) = (body.len(), key.is_some());
     let items = aside(bytes, move || read_batch(&body, keyed)).await??;
     let mut lines: Vec<Option<Line>> = items.iter().map(|_| None).collect();
@@ -62,12 +71,11 @@ pub async fn submit_batch(State(desk): State<Desk>, principal: Principal, reques
         let (places, items): (Vec<usize>, Vec<(Item, Option<String>)>) = fresh.into_iter().map(|f| (f.index, (f.item, f.key))).unzip();
         let (items, keys): (Vec<Item>, Vec<Option<String>>) = items.into_iter().unzip();
         let terms = terms(&desk, &principal.tenant, trace, &items).await?;
-        let now = terms.now;
         let jobs = aside(bytes, move || judge(items.into_iter().zip(keys).collect(), &terms)).await??;
-        let new: Vec<New> = jobs.iter().map(|job| New::of(job, now)).collect();
-        let (taken, _) = desk.enqueue(jobs).await.map_err(|refused| placed(refused, &places))?;
-        for ((index, new), accepted) in places.into_iter().zip(new).zip(taken) {
-            lines[index] = Some(Line::of(accepted, Some(new)));
+        let sent: Vec<Sent> = jobs.iter().map(Sent::of).collect();
+        let (taken, at) = desk.enqueue(jobs).await.map_err(|refused| placed(refused, &places))?;
+        for ((index, sent), accepted) in places.into_iter().zip(sent).zip(taken) {
+            lines[index] = Some(Line::of(accepted, Some(sent.taken_at(at))));
         }
     }
     Ok(answer(lines.into_iter().flatten().collect()))
@@ -110,10 +118,15 @@ fn placed(refused: Refused, places: &[usize]) -> Problem {
     }
 }
 
-impl New {
-    fn of(job: &NewJob, now: Timestamp) -> Self {
-        let (state, _) = first_state(job, now);
-        Self { kind: job.kind.clone(), queue: job.queue.clone(), priority: job.priority, state }
+impl Sent {
+    fn of(job: &NewJob) -> Self {
+        Self { kind: job.kind.clone(), queue: job.queue.clone(), priority: job.priority, run_at: job.run_at }
+    }
+
+    /// Its state by the store's clock, which is the one that decides.
+    fn taken_at(self, at: Timestamp) -> New {
+        let (state, _) = first_state(self.run_at, at);
+        New { kind: self.kind, queue: self.queue, priority: self.priority, state }
     }
 }
 

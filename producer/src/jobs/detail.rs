@@ -35,13 +35,17 @@ pub struct Shelf {
 
 impl Shelf {
     pub async fn read(&self, tenant: &TenantId, id: JobId) -> Result<Job, Problem> {
-        self.reports.job(tenant, id).await?.ok_or_else(|| Problem::not_found("job"))
+        self.find(tenant, id).await?.ok_or_else(|| Problem::not_found("job"))
+    }
+
+    pub async fn find(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, Problem> {
+        Ok(self.reports.job(tenant, id).await?)
     }
 
     /// The job, or what its absence means: an id can be old enough to have been a job's whose retention is over.
     async fn read_or_gone(&self, tenant: &TenantId, id: JobId) -> Result<Job, Problem> {
         let is_old = || id.minted_at().is_some_and(|at| (self.clock)().since(at) > self.retention_shortest);
-        match self.reports.job(tenant, id).await? {
+        match self.find(tenant, id).await? {
             Some(job) => Ok(job),
             None if is_old() => Err(Problem::gone()),
             None => Err(Problem::not_found("job")),

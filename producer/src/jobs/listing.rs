@@ -29,15 +29,15 @@ struct Page<'a> {
 pub async fn list(State(reports): State<Arc<dyn Reports>>, principal: Principal, mut query: Query) -> Result<Response, Problem> {
     let tenant = query.take_tenant(&principal)?;
     let filter = JobFilter {
-        state: query.take("state", str::parse)?,
-        kind: query.take("kind", str::parse)?,
-        queue: query.take("queue", str::parse)?,
-        tag: query.take("tag", plain(TAG_CHARS_MAX))?,
-        created_after: query.take("created_after", str::parse)?,
-        created_before: query.take("created_before", str::parse)?,
+        state: query.take("state", str::parse),
+        kind: query.take("kind", str::parse),
+        queue: query.take("queue", str::parse),
+        tag: query.take("tag", plain(TAG_CHARS_MAX)),
+        created_after: query.take("created_after", str::parse),
+        created_before: query.take("created_before", str::parse),
     };
-    let after = query.take("cursor", str::parse)?;
-    let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX)?;
+    let after = query.take("cursor", str::parse);
+    let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX);
     query.finish()?;
     let page = reports.jobs(&tenant, &PageRequest { filter, after, limit }).await?;
     let jobs = page.jobs.iter().map(|job| JobView::of(job, Shape::Brief)).collect();

@@ -32,8 +32,11 @@ pub async fn submit(
     let body = body::json(request, REQUEST_BYTES_MAX).await?;
     let (bytes, keyed) = (body.len(), key.is_some());
     let item = aside(bytes, move || read_one(&body, keyed)).await??;
-    if let Some(job) = earlier(&desk, &principal.tenant, key.as_ref(), &item).await? {
-        return shelf.read(&principal.tenant, job).await.map(|job| answer(&job, Acceptance::Replayed));
+    // A key whose job cannot be read says nothing: the store decides whether it can be taken over.
+    if let Some(id) = earlier(&desk, &principal.tenant, key.as_ref(), &item).await?
+        && let Some(job) = shelf.find(&principal.tenant, id).await?
+    {
+        return Ok(answer(&job, Acceptance::Replayed));
     }
     let terms = terms(&desk, &principal.tenant, trace, std::slice::from_ref(&item)).await?;
     let jobs = aside(bytes, move || judge(vec![(item, key)], &terms)).await??;
@@ -45,7 +48,10 @@ pub async fn submit(
     })?;
     match (taken.first(), submitted.first()) {
         (Some(taken), Some(new)) if taken.how == Acceptance::New => Ok(answer(&accepted(new, at), taken.how)),
-        (Some(taken), _) => shelf.read(&principal.tenant, taken.job).await.map(|job| answer(&job, taken.how)),
+        (Some(taken), _) => match shelf.find(&principal.tenant, taken.job).await? {
+            Some(job) => Ok(answer(&job, taken.how)),
+            None => Err(Problem::job_gone()),
+        },
         (None, _) => Err(Problem::internal(&std::io::Error::other("the store answered for no job"))),
     }
 }

@@ -1,12 +1,13 @@
 //! Every sentence of a refusal, one constructor per problem: lower case, no final period, values in backticks.
 
 use http::StatusCode;
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use store::{ActError, EnqueueError, Scopes, StoreError};
 
+use domain::bounds::{KEY_CHARS_MAX, VIOLATIONS_MAX};
 use domain::{Failure, JobState};
 
-use super::{Problem, VIOLATIONS_MAX, Violation};
+use super::{Problem, Violation};
 
 impl Problem {
     // ---- what was sent cannot be read
@@ -30,6 +31,13 @@ impl Problem {
             .hint("send `Content-Type: application/json`")
     }
 
+    pub fn unsupported_encoding() -> Self {
+        let detail = "the body must not be compressed or otherwise encoded";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is encoded", detail)
+            .hint("send the body as it is, without `Content-Encoding`")
+            .header(ACCEPT_ENCODING, "identity")
+    }
+
     pub fn payload_too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The request is too large", detail)
             .hint("keep large data elsewhere and submit a reference to it")
@@ -50,6 +58,7 @@ impl Problem {
         let more = errors.len() > VIOLATIONS_MAX;
         errors.truncate(VIOLATIONS_MAX);
         let detail = match (errors.first(), errors.len()) {
+            (Some(one), 1) if one.pointer.is_empty() => format!("the body {}", one.message),
             (Some(one), 1) => format!("`{}` {}", one.pointer, one.message),
             (_, n) if more => format!("{n} things are wrong, and more; see `errors`"),
             (_, n) => format!("{n} things are wrong; see `errors`"),
@@ -59,13 +68,8 @@ impl Problem {
         problem
     }
 
-    pub fn invalid_query(parameter: &str, message: impl Into<String>) -> Self {
-        let parameter: String = parameter.chars().take(64).collect();
-        Self::invalid("invalid_query", vec![Violation::new("invalid_query", format!("?{parameter}"), message)])
-    }
-
     pub fn invalid_idempotency_key() -> Self {
-        let detail = "`Idempotency-Key` must be 1 to 200 visible ASCII characters, sent once";
+        let detail = format!("`Idempotency-Key` must be 1 to {KEY_CHARS_MAX} visible ASCII characters, sent once");
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_idempotency_key", "The idempotency key is not valid", detail)
     }
 
@@ -129,7 +133,7 @@ impl Problem {
 
     pub fn illegal_transition(state: JobState, wish: &'static str) -> Self {
         let detail = format!("the job is `{state}` and cannot be {wish}");
-        Self::new(StatusCode::CONFLICT, "illegal_transition", "The job's state does not allow this", detail)
+        Self::new(StatusCode::CONFLICT, "illegal_transition", "The job's state does not allow this", detail).state(state)
     }
 
     /// A job that will have no result.
@@ -145,7 +149,14 @@ impl Problem {
             Some(failure) => format!("the job is `{state}`: {} ({})", failure.message, failure.code),
             None => format!("the job is `{state}` and has no result"),
         };
-        Self::new(StatusCode::CONFLICT, code, title, detail).with_hint(error.and_then(|failure| failure.hint.clone()))
+        Self::new(StatusCode::CONFLICT, code, title, detail).state(state).with_hint(error.and_then(|failure| failure.hint.clone()))
+    }
+
+    /// A key names a job that cannot be read any more.
+    pub fn job_gone() -> Self {
+        let detail = "an earlier job was taken in under this key, and is no longer kept; no other was made";
+        Self::new(StatusCode::CONFLICT, "job_gone", "The key's job is no longer kept", detail)
+            .hint("use a new key if it is to be done again")
     }
 
     pub fn endpoint_exists(name: &str) -> Self {
@@ -167,6 +178,14 @@ impl Problem {
 
     fn internal_error() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", "something went wrong here; the log has the request id")
+    }
+
+    /// Too many batches at once.
+    pub fn busy() -> Self {
+        let detail = "too many batches are in work; nothing was written";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy for a batch", detail)
+            .hint("try again after the time in `Retry-After`; send fewer or smaller batches at a time")
+            .header(RETRY_AFTER, "1")
     }
 
     fn store_unavailable() -> Self {

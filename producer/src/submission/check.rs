@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::bounds::{
     ATTEMPTS_MAX, KEY_CHARS_MAX, PAYLOAD_BYTES_MAX, RUN_AT_AHEAD_MAX, TAG_CHARS_MAX, TAGS_MAX, TIMEOUT_MAX, TIMEOUT_MIN, URL_CHARS_MAX,
+    VIOLATIONS_MAX,
 };
 use domain::{Idempotency, NewJob, TenantId, Timestamp, TraceContext, Unique, format_duration, parse_duration};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::{INVALID_JOB, Item, hint};
 use crate::catalog::{KnownKind, Snapshot};
 use crate::form::{Form, plain};
 use crate::json_text::numbers_in_range;
-use crate::problem::{Problem, VIOLATIONS_MAX, Violation};
+use crate::problem::{Problem, Violation};
 
 const INVALID_PAYLOAD: &str = "invalid_payload";
 
@@ -228,6 +229,10 @@ pub fn http_url(text: &str) -> Result<String, String> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not contain a user name or password".to_owned());
+    }
+    // What cannot be requested is refused now rather than when it is to be called.
+    if url.as_str().parse::<http::Uri>().is_err() {
+        return Err("has a host that cannot be read".to_owned());
     }
     Ok(text.to_owned())
 }

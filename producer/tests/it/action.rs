@@ -1,5 +1,6 @@
 //! Cancel and retry.
 
+use broker::{Broker, Delivery, Subscription};
 use coordination::{Nudge, Nudges};
 use domain::{Class, Priority, QueueName};
 use serde_json::json;
@@ -22,6 +23,7 @@ async fn a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked() {
     let again = b.post(&format!("/v1/jobs/{queued}/cancel"), "{}").send().await;
     assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "illegal_transition"));
     assert!(again.json()["detail"].as_str().expect("text").contains("`cancelled`"));
+    assert_eq!(again.json()["state"], "cancelled", "programs need not read the sentence");
 }
 
 #[tokio::test]
@@ -30,6 +32,9 @@ async fn a_dead_job_is_run_again() {
     let job = b.submitted().await;
     b.kill(job).await;
     let class = Class { queue: QueueName::of("demo"), priority: Priority::Normal };
+    let worker = b.broker.subscribe(Subscription::Queues(vec![class.queue.clone()])).await.expect("subscribes");
+    worker.take(1).await.expect("takes").into_iter().for_each(Delivery::ack);
+    drop(worker);
     let before = b.broker.depth(&class);
     let answer = b.call("POST", &format!("/v1/jobs/{job}/retry")).send().await;
     assert_eq!((answer.status.as_u16(), answer.json()["state"].as_str()), (202, Some("queued")), "{}", answer.text());
@@ -46,6 +51,7 @@ async fn an_edited_payload_must_fit_the_kind() {
     let id = b.post("/v1/jobs", &body).send().await.json()["id"].as_str().expect("an id").to_owned();
     let early = b.post(&format!("/v1/jobs/{id}/retry"), r#"{"payload":{"to":"y"}}"#).send().await;
     assert_eq!((early.status.as_u16(), early.code().as_str()), (409, "illegal_transition"));
+    assert_eq!(early.json()["state"], "queued");
     assert_eq!(b.call("POST", &format!("/v1/jobs/{id}/cancel")).send().await.status, 200);
     for (body, pointer, code) in [
         (r#"{"payload":{}}"#, "/payload/to", "invalid_payload"),

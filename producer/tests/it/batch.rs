@@ -1,9 +1,14 @@
 //! `POST /v1/jobs/batch`: all or none.
 
-use domain::bounds::BATCH_JOBS_MAX;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::bounds::{BATCH_JOBS_MAX, BATCHES_MAX};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::bench::{ANY, Bench, MAIL};
+use crate::double::{IntakeDouble, Writes};
 
 fn batch(jobs: Vec<Value>) -> String {
     json!({ "jobs": jobs }).to_string()
@@ -98,4 +103,51 @@ async fn items_have_their_own_idempotency_keys() {
     assert_eq!((other.status.as_u16(), other.code().as_str()), (422, "idempotency_key_reused"));
     assert!(other.json()["detail"].as_str().expect("text").contains("item 1"));
     assert_eq!(b.jobs().await, 3, "the new item was not taken");
+}
+
+#[tokio::test]
+async fn lines_tell_the_state_that_the_store_gave() {
+    // This process's clock is late by an hour: what it thinks is still to come is due already.
+    let b = Bench::with(|parts| {
+        let clock = parts.clock.clone();
+        parts.clock = Arc::new(move || clock() - Duration::from_secs(3_600));
+    })
+    .await;
+    let answer = b.post("/v1/jobs/batch", &batch(vec![json!({ "kind": ANY, "payload": 1, "delay": "30m" })])).send().await;
+    let line = &answer.json()["jobs"][0];
+    let read = b.get(&format!("/v1/jobs/{}", line["id"].as_str().expect("an id"))).send().await.json();
+    assert_eq!((line["state"].as_str(), read["state"].as_str()), (Some("queued"), Some("queued")), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn new_jobs_are_counted_by_queue_and_kind() {
+    let b = Bench::new().await;
+    let mail = json!({ "kind": MAIL, "payload": { "to": "x" } });
+    for _ in 0..2 {
+        let jobs = vec![good(0), mail.clone(), good(1), good(2)];
+        assert_eq!(b.post("/v1/jobs/batch", &batch(jobs)).header("idempotency-key", "n").send().await.status, 202);
+    }
+    let count = |queue, kind| b.metrics.jobs_accepted.with_label_values(&[queue, kind]).get();
+    assert_eq!((count("demo", ANY), count("mail", MAIL)), (3, 1));
+}
+
+/// All turns are taken by batches that the store holds up; the next is told to come again.
+#[tokio::test]
+async fn a_batch_waits_for_its_turn_with_a_bound() {
+    let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let writes = Writes::Held { arrived: arrived.clone(), go: go.clone() };
+    let b = Bench::with(|parts| parts.intake = Arc::new(IntakeDouble { inner: parts.intake.clone(), writes })).await;
+    let held: Vec<_> = (0..BATCHES_MAX).map(|n| tokio::spawn(b.post("/v1/jobs/batch", &batch(vec![good(n)])).send())).collect();
+    arrived.acquire_many(u32::try_from(BATCHES_MAX).expect("few")).await.expect("open").forget();
+    tokio::time::pause(); // Nobody works any more: the wait's end is the next thing that happens.
+    let waiting = tokio::time::timeout(Duration::from_secs(60), b.post("/v1/jobs/batch", &batch(vec![good(9)])).send());
+    let answer = waiting.await.expect("bounded");
+    tokio::time::resume();
+    assert_eq!((answer.status.as_u16(), answer.code().as_str(), answer.header("retry-after")), (503, "busy", "1"), "{}", answer.text());
+    assert!(answer.json()["hint"].is_string());
+    go.add_permits(BATCHES_MAX);
+    for held in held {
+        assert_eq!(held.await.expect("no panic").status, 202);
+    }
+    assert_eq!(b.jobs().await, BATCHES_MAX, "the one that was refused left nothing");
 }

@@ -152,7 +152,7 @@ impl Bench {
     pub async fn run(&self, job: JobId) -> ClaimedJob {
         let class = Class { queue: QueueName::of("demo"), priority: Priority::Normal };
         let claim = Claim { id: self.mint.claim(self.store.now()), worker: self.worker, class, jobs: vec![job], hints: Vec::new() };
-        self.store.claim(&claim).await.expect("claims").into_iter().next().expect("there to claim")
+        self.store.claim(&claim).await.expect("claims").jobs.into_iter().next().expect("there to claim")
     }
 
     /// Runs a job to an end.

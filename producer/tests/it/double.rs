@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use broker::{BrokerError, Lack, Publisher};
 use domain::{Emission, EmissionId, JobId, KindInfo, NewJob, QueueName, TenantId};
-use store::{ActError, Actor, EnqueueError, Enqueued, Intake, Remembered, Replay, StoreError};
+use store::{Acceptance, ActError, Actor, EnqueueError, Enqueued, Intake, Remembered, Replay, StoreError};
 use tokio::sync::Semaphore;
 
 /// What an intake does with a submission or an action.
@@ -16,6 +16,10 @@ pub enum Writes {
         arrived: Arc<Semaphore>,
         go: Arc<Semaphore>,
     },
+    /// Done, but keys that are remembered name this job.
+    Misremembered(JobId),
+    /// The same, and the store itself also answers with it for a key that is taken.
+    Dangling(JobId),
 }
 
 /// An intake that reads as the real one does, and writes as it is told.
@@ -33,6 +37,7 @@ impl IntakeDouble {
                 go.acquire().await.expect("open").forget();
                 Ok(())
             }
+            Writes::Misremembered(_) | Writes::Dangling(_) => Ok(()),
         }
     }
 }
@@ -40,12 +45,20 @@ impl IntakeDouble {
 #[async_trait]
 impl Intake for IntakeDouble {
     async fn remembered(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<Remembered>>, StoreError> {
-        self.inner.remembered(tenant, keys).await
+        let mut remembered = self.inner.remembered(tenant, keys).await?;
+        if let Writes::Misremembered(job) | Writes::Dangling(job) = self.writes {
+            remembered.iter_mut().flatten().for_each(|remembered| remembered.job = job);
+        }
+        Ok(remembered)
     }
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Enqueued, EnqueueError> {
         self.pass().await?;
-        self.inner.enqueue(jobs).await
+        let mut enqueued = self.inner.enqueue(jobs).await?;
+        if let Writes::Dangling(job) = self.writes {
+            enqueued.accepted.iter_mut().filter(|accepted| accepted.how != Acceptance::New).for_each(|accepted| accepted.job = job);
+        }
+        Ok(enqueued)
     }
 
     async fn cancel(&self, by: &Actor, id: JobId, reason: Option<&str>) -> Result<Replay, ActError> {

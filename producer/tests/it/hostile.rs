@@ -151,6 +151,18 @@ async fn only_json_in_utf8_is_read() {
     }
     let answer = b.call("POST", "/v1/jobs").bytes(&around("1")).send().await;
     assert_eq!(answer.status, 415, "without a type");
+    let encoded =
+        |path: &str, coding: &str| b.call("POST", path).header("content-type", "application/json").header("content-encoding", coding);
+    assert_eq!(encoded("/v1/jobs", "Identity").bytes(&around("1")).send().await.status, 202);
+    let cancel = format!("/v1/jobs/{}/cancel", b.submitted().await);
+    for path in ["/v1/jobs", "/v1/jobs/batch", "/v1/api_keys", &cancel] {
+        for coding in ["gzip", "identity, br", "\u{e9}"] {
+            let answer = encoded(path, coding).bytes(&around("1")).send().await;
+            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (415, "unsupported_media_type"), "{path} {coding}");
+            assert!(answer.json()["hint"].as_str().expect("a hint").contains("Content-Encoding"));
+            assert_eq!(answer.header("accept-encoding"), "identity");
+        }
+    }
 }
 
 /// Whatever is sent, the answer is a refusal or a job, and never a failure of ours.

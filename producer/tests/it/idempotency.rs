@@ -1,10 +1,13 @@
 //! `Idempotency-Key`: one job however often the request is repeated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use domain::JobId;
 use serde_json::json;
 
 use crate::bench::{ANY, Bench};
+use crate::double::{IntakeDouble, Writes};
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_job_however_it_is_written() {
@@ -72,7 +75,7 @@ async fn malformed_keys_are_refused() {
 async fn concurrent_requests_with_one_key_make_one_job() {
     let b = Bench::new().await;
     let body = format!(r#"{{"kind":"{ANY}","payload":1}}"#);
-    let start = std::sync::Arc::new(tokio::sync::Barrier::new(16));
+    let start = Arc::new(tokio::sync::Barrier::new(16));
     let requests: Vec<_> = (0..16)
         .map(|_| {
             let (call, start) = (b.post("/v1/jobs", &body).header("idempotency-key", "race"), start.clone());
@@ -91,4 +94,30 @@ async fn concurrent_requests_with_one_key_make_one_job() {
     assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
     assert_eq!(answers.iter().filter(|(_, replayed)| !replayed).count(), 1, "one made it, the others repeated it");
     assert_eq!(b.jobs().await, 1);
+}
+
+async fn with_writes(writes: impl FnOnce(JobId) -> Writes) -> Bench {
+    Bench::with(|parts| {
+        let unreadable = parts.mint.job((parts.clock)());
+        parts.intake = Arc::new(IntakeDouble { inner: parts.intake.clone(), writes: writes(unreadable) });
+    })
+    .await
+}
+
+/// The store keeps jobs that a key names; were it to lose one, the caller is not told that there is no such route or job.
+#[tokio::test]
+async fn a_key_whose_job_cannot_be_read_is_the_stores_to_judge() {
+    let body = format!(r#"{{"kind":"{ANY}","payload":1,"unique":{{"key":"u"}}}}"#);
+    let taken = with_writes(Writes::Misremembered).await;
+    let first = taken.post("/v1/jobs", &body).header("idempotency-key", "k").send().await;
+    let again = taken.post("/v1/jobs", &body).header("idempotency-key", "k").send().await;
+    assert_eq!((again.status.as_u16(), &again.json()["id"]), (202, &first.json()["id"]), "{}", again.text());
+    let dangling = with_writes(Writes::Dangling).await;
+    dangling.post("/v1/jobs", &body).header("idempotency-key", "k").send().await;
+    for key in ["k", "another, but for the same unique job"] {
+        let key = key.replace([' ', ','], "");
+        let answer = dangling.post("/v1/jobs", &body).header("idempotency-key", &key).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, "job_gone"), "{}", answer.text());
+    }
+    assert_eq!(dangling.jobs().await, 1);
 }

@@ -40,6 +40,7 @@ async fn a_job_without_result_says_why() {
     for (job, code) in [(dead, "job_dead"), (cancelled, "job_cancelled"), (expired, "job_expired")] {
         let answer = b.get(&format!("/v1/jobs/{job}/result")).send().await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, code));
+        assert_eq!(answer.json()["state"].as_str(), code.strip_prefix("job_"));
     }
     let why = b.get(&format!("/v1/jobs/{dead}/result")).send().await.json();
     assert_eq!(
@@ -161,4 +162,16 @@ async fn a_listing_refuses_what_it_does_not_know() {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_listing_tells_all_faults_at_once() {
+    let b = Bench::new().await;
+    let answer = b.get("/v1/jobs?state=bogus&limit=100000&foo=1&created_after=x&foo=2").send().await;
+    let mut pointers = answer.pointers();
+    pointers.sort_unstable();
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "invalid_query"));
+    assert_eq!(pointers, ["?created_after", "?foo", "?limit", "?state"]);
+    let many: String = (0..60).map(|n| format!("&f{n}={n}")).collect();
+    assert_eq!(b.get(&format!("/v1/audit?limit=0{many}")).send().await.pointers().len(), 20, "no more than fit");
 }

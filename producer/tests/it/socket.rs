@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::bounds::BATCHES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -36,17 +37,66 @@ async fn answer(mut stream: TcpStream) -> String {
     text
 }
 
-/// The caller hears why, although it sends far more than is wanted.
+/// What came before the connection ended, however it ended.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let reading = async { while stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {} };
+    tokio::time::timeout(PATIENCE, reading).await.expect("the connection ends in time");
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// The caller hears why before it has sent anything of what is not wanted, and then the connection ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_announced_too_large_is_refused_at_once() {
+    let b = Bench::new().await;
+    let (address, _, _) = served(&b).await;
+    for (path, length) in [("/v1/jobs", 8 * 1024 * 1024), ("/v1/jobs/batch", 64 * 1024 * 1024)] {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(head(&b, path, length).replace("connection: close\r\n", "").as_bytes()).await.expect("sends");
+        let text = rest(stream).await;
+        assert!(text.starts_with("HTTP/1.1 413") && text.contains("payload_too_large"), "{path} {text}");
+        assert!(text.to_ascii_lowercase().contains("connection: close"), "{path} {text}");
+    }
+}
+
+/// A caller that sends a little too much, announced or not, is heard out, so that it reads its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_too_large_is_answered_and_not_reset() {
     let b = Bench::new().await;
     let (address, _, _) = served(&b).await;
-    let mut stream = TcpStream::connect(address).await.expect("connects");
-    let length = 8 * 1024 * 1024;
-    stream.write_all(head(&b, "/v1/jobs", length).as_bytes()).await.expect("sends");
-    stream.write_all(&vec![b' '; length]).await.expect("sends all of it");
-    let text = answer(stream).await;
-    assert!(text.starts_with("HTTP/1.1 413") && text.contains("payload_too_large"), "{text}");
+    let length = 1536 * 1024;
+    let announced = format!("{}{}", head(&b, "/v1/webhook_endpoints", 512 * 1024), " ".repeat(512 * 1024));
+    let chunked = head(&b, "/v1/jobs", length).replace(&format!("content-length: {length}"), "transfer-encoding: chunked");
+    let chunked = format!("{chunked}{length:x}\r\n{}\r\n0\r\n\r\n", " ".repeat(length));
+    for request in [announced, chunked] {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(request.as_bytes()).await.expect("sends all of it");
+        let text = answer(stream).await;
+        assert!(text.starts_with("HTTP/1.1 413") && text.contains("payload_too_large"), "{text}");
+    }
+}
+
+/// Slow callers hold no turn: as many as there are turns send half of a batch, and another's batch is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_batches_hold_up_nobody() {
+    let b = Bench::new().await;
+    let (address, _, _) = served(&b).await;
+    let mut slow = Vec::new();
+    for _ in 0..BATCHES_MAX {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        let head = head(&b, "/v1/jobs/batch", 1_000).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("sends");
+        slow.push(stream);
+    }
+    for stream in &mut slow {
+        let mut word = [0; 12];
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut word)).await.expect("in time").expect("readable");
+        assert_eq!(&word, b"HTTP/1.1 100", "the body is being waited for");
+        stream.write_all(b"{\"jobs\":[").await.expect("sends half");
+    }
+    let body = format!(r#"{{"jobs":[{{"kind":"{ANY}","payload":1}}]}}"#);
+    let taken = tokio::time::timeout(PATIENCE, b.post("/v1/jobs/batch", &body).send()).await.expect("in time");
+    assert_eq!(taken.status, 202, "{}", taken.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,6 +110,8 @@ async fn every_wrong_field_is_refused_with_its_pointer() {
         (json!({ "callback_url": "example.com" }), "/callback_url", "invalid_job"),
         (json!({ "callback_url": "https://user:pw@example.com" }), "/callback_url", "invalid_job"),
         (json!({ "callback_url": url }), "/callback_url", "invalid_job"),
+        (json!({ "callback_url": "https://[fe80::1%25eth0]/" }), "/callback_url", "invalid_job"),
+        (json!({ "callback_url": "https://exa{mple.com/" }), "/callback_url", "invalid_job"),
         (json!({ "payload": {} }), "/payload/to", "invalid_payload"),
         (json!({ "payload": { "to": "a", "copies": 9 } }), "/payload/copies", "invalid_payload"),
         (json!({ "payload": "text" }), "/payload", "invalid_payload"),
@@ -135,6 +137,15 @@ async fn all_that_is_wrong_is_said_at_once_and_no_more_than_fits() {
     let many: String = (0..60).map(|n| format!(r#","f{n}":{n}"#)).collect();
     let answer = b.post("/v1/jobs", &format!(r#"{{"kind":"{ANY}","payload":1{many}}}"#)).send().await;
     assert_eq!(answer.pointers().len(), 20);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_called_a_body() {
+    let b = Bench::new().await;
+    for (path, body) in [("/v1/jobs", "[]"), ("/v1/jobs/batch", "7"), ("/v1/api_keys", "null")] {
+        let answer = b.post(path, body).send().await.json();
+        assert_eq!((answer["detail"].as_str(), answer["errors"][0]["pointer"].as_str()), (Some("the body must be an object"), Some("")));
+    }
 }
 
 #[tokio::test]

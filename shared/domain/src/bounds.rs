@@ -54,6 +54,8 @@ pub const ATTEMPTS_MAX: u16 = 100;
 pub const CRASHES_MAX: u16 = 3;
 /// Claims of one job that may end in a free deferral; past this every deferral costs an attempt.
 pub const FREE_DEFERRALS_MAX: u32 = 200;
+/// How long a job waits after its worker died, for each time that happened: a job that kills workers slows down.
+pub const CRASH_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest wait a rate-limited outcome may ask for.
 pub const RATE_LIMIT_WAIT_MAX: Duration = hours(24);
 
@@ -78,6 +80,10 @@ pub const SUCCEEDED_KEPT: Duration = days(1);
 pub const DEAD_KEPT: Duration = days(30);
 /// How long cancelled and expired jobs are kept unless their queue says otherwise.
 pub const STOPPED_KEPT: Duration = days(7);
+/// How long a worker is shown after its lease ended.
+pub const WORKER_KEPT: Duration = days(1);
+/// How long the audit log goes back.
+pub const AUDIT_KEPT: Duration = days(400);
 
 /// Ids one class of the embedded broker holds; the rest waits in the store and is fetched when the class runs low.
 pub const EMBEDDED_CLASS_IDS_MAX: usize = 100_000;
@@ -104,6 +110,29 @@ pub const FEED_OUTPUT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of results, logs and outputs that are recorded in one flush, unless one end alone has more.
 pub const SETTLE_FLUSH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+// ---- the API (crate `producer`)
+
+/// Batches that are judged and recorded at the same time: each may be 32 MiB of text and as much again while it is judged.
+pub const BATCHES_MAX: usize = 4;
+/// Bytes of batch bodies in memory, from their arrival to their answer.
+pub const BATCHES_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes read and thrown away after a refusal, so that its caller hears why instead of a reset.
+pub const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a request that carries a few words: a reason, a key, an endpoint.
+pub const SMALL_REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// Members of a request's object; the rest of a larger one is not even looked at.
+pub const MEMBERS_MAX: usize = 64;
+/// Things that are wrong which one refusal lists.
+pub const VIOLATIONS_MAX: usize = 20;
+/// Characters of a reason that a person gives.
+pub const REASON_CHARS_MAX: usize = 500;
+/// Characters of a caller's request id; a longer one is exchanged for ours.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+/// Bytes of a result that is shown inside its job; a longer one is fetched by itself.
+pub const RESULT_SHOWN_BYTES_MAX: usize = 64 * 1024;
+/// API keys one process remembers for a moment.
+pub const REMEMBERED_KEYS_MAX: usize = 4_096;
+
 const fn hours(n: u64) -> Duration {
     Duration::from_secs(n * 3_600)
 }
@@ -126,5 +155,10 @@ const _: () = {
     assert!(WORKER_SLOTS_MAX as usize <= SETTLE_BUFFER_MAX, "every running job must find room for its end");
     assert!(EMISSION_IDS_MAX <= FLUSH_JOBS_MAX, "one message must fit one claim");
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX < PAGE_SCAN_ROWS_MAX, "pages nest in scans");
+    assert!(BATCHES_BYTES_MAX >= 2 * BATCH_BYTES_MAX, "one batch must always get through, whatever the others hold");
+    assert!(BATCHES_MAX * BATCH_BYTES_MAX <= BATCHES_BYTES_MAX, "every turn must be able to hold a full batch");
+    assert!(BATCHES_BYTES_MAX <= u32::MAX as usize, "the bytes are permits of a semaphore, counted in 32 bits");
+    assert!(SMALL_REQUEST_BYTES_MAX > 4 * (REASON_CHARS_MAX + URL_CHARS_MAX), "a small request must hold its longest words");
+    assert!(RESULT_SHOWN_BYTES_MAX <= RESULT_BYTES_MAX, "what is shown is part of what is kept");
     assert!(TIMEOUT_MIN.as_millis() < TIMEOUT_MAX.as_millis(), "timeouts are a range");
 };

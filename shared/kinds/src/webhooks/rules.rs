@@ -39,18 +39,32 @@ const TOKEN: &str = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
 /// Visible ASCII, blanks inside only.
 const VALUE_PATTERN: &str = "^[!-~]([ -~]*[!-~])?$";
 
+const URL_MESSAGE: &str = "must be an http or https URL without credentials or blanks";
+const HEADER_NAME_MESSAGE: &str = "has a name that is no header's, is too long, or is set by Flotilla itself";
+const HEADER_VALUE_MESSAGE: &str = "must be visible ASCII, with blanks inside only";
+
 // === as schema ===
+
+// `x-message` is what intake says instead of the pattern; `x-http-url` asks it for a URL that can be requested.
 
 pub fn url_or_endpoint(schema: &mut Schema) {
     schema.insert("anyOf".to_owned(), serde_json::json!([{ "required": ["url"] }, { "required": ["endpoint"] }]));
 }
 
 pub fn url(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "uri", "maxLength": URL_CHARS_MAX, "pattern": URL_PATTERN })
+    json_schema!({
+        "type": "string",
+        "format": "uri",
+        "maxLength": URL_CHARS_MAX,
+        "pattern": URL_PATTERN,
+        "x-http-url": true,
+        "x-message": URL_MESSAGE,
+    })
 }
 
 pub fn endpoint(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "maxLength": NAME_CHARS_MAX, "pattern": NAME_PATTERN })
+    let message = "must be an endpoint's name: a-z, 0-9, `_` and `-`, starting with a letter";
+    json_schema!({ "type": "string", "maxLength": NAME_CHARS_MAX, "pattern": NAME_PATTERN, "x-message": message })
 }
 
 pub fn data(_: &mut SchemaGenerator) -> Schema {
@@ -62,14 +76,14 @@ pub fn headers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": HEADERS_MAX,
-        "propertyNames": { "maxLength": HEADER_NAME_CHARS_MAX, "pattern": name, "not": { "pattern": reserved_pattern() } },
-        "additionalProperties": { "type": "string", "maxLength": HEADER_VALUE_CHARS_MAX, "pattern": VALUE_PATTERN },
+        "propertyNames": { "maxLength": HEADER_NAME_CHARS_MAX, "pattern": name, "not": { "pattern": reserved_pattern() }, "x-message": HEADER_NAME_MESSAGE },
+        "additionalProperties": { "type": "string", "maxLength": HEADER_VALUE_CHARS_MAX, "pattern": VALUE_PATTERN, "x-message": HEADER_VALUE_MESSAGE },
     })
 }
 
 pub fn content_type(_: &mut SchemaGenerator) -> Schema {
     let pattern = format!("^{TOKEN}/{TOKEN}( *; *[!-~]([ -~]*[!-~])?)?$");
-    json_schema!({ "type": "string", "maxLength": CONTENT_TYPE_CHARS_MAX, "pattern": pattern })
+    json_schema!({ "type": "string", "maxLength": CONTENT_TYPE_CHARS_MAX, "pattern": pattern, "x-message": "must be a media type such as `application/json`" })
 }
 
 /// JSON Schema patterns have no "ignore case": each letter is spelt `[aA]`.
