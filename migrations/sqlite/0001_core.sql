@@ -58,6 +58,7 @@ create table worker (
     session       integer not null,
     state         integer not null check (state between 0 and 2),
     drain         integer not null default 0 check (drain in (0, 1)),
+    -- On the lease clock of its session, which only roughly is the wall's.
     lease_until   integer not null,
     registered_at integer not null
 ) strict, without rowid;
@@ -78,10 +79,14 @@ create table job (
     state            integer not null check (state between 0 and 6),
     waiting_for      integer check (waiting_for between 0 and 10),
     run              integer not null default 0 check (run >= 0),
+    -- The run at the latest replay: deferrals that cost nothing are counted from there.
+    run_base         integer not null default 0,
     attempt          integer not null default 0,
     max_attempts     integer not null check (max_attempts > 0),
     crashes          integer not null default 0 check (crashes >= 0),
     cancel_requested integer not null default 0 check (cancel_requested in (0, 1)),
+    -- Whether a handler may have seen it. Not so: claims that were handed back unseen or that met no handler of its kind.
+    ever_started     integer not null default 0 check (ever_started in (0, 1)),
     edits            integer not null default 0 check (edits >= 0),
     timeout_ms       integer not null check (timeout_ms >= 0),
     created_at       integer not null,
@@ -109,6 +114,7 @@ create table job (
     constraint finished_iff_terminal check ((state >= 3) = (finished_at is not null)),
     constraint reason_iff_waiting check ((state = 0) = (waiting_for is not null)),
     constraint attempts_within_runs check (attempt between 0 and run),
+    constraint replays_within_runs check (run_base between 0 and run),
     constraint result_only_of_success check (result is null or state = 3),
     constraint running_has_run check (state <> 2 or (run > 0 and run_by = worker_id and claim_id is not null and started_at is not null))
 ) strict;
@@ -168,6 +174,7 @@ create table job_dedup (
 ) strict, without rowid;
 
 create index job_dedup_by_expiry on job_dedup (expires_at) where expires_at is not null;
+create index job_dedup_by_job on job_dedup (job_id);
 
 -- Every transition but the happy ones (submission, claim, success), which the job's own row shows. An end of a run
 -- carries when and by whom that run was started.

@@ -5,6 +5,7 @@ update job set
     run_at = coalesce(m.run_at, job.run_at),
     attempt = m.attempt,
     crashes = m.crashes,
+    ever_started = m.ever_started,
     finished_at = m.finished_at,
     error = coalesce(m.error, job.error),
     progress = coalesce(m.progress, job.progress),
@@ -19,6 +20,7 @@ from (
         value ->> 'run_at' as run_at,
         value ->> 'attempt' as attempt,
         value ->> 'crashes' as crashes,
+        value ->> 'ever_started' as ever_started,
         value ->> 'finished_at' as finished_at,
         value ->> 'error' as error,
         value ->> 'progress' as progress

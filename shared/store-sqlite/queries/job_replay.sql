@@ -1,6 +1,7 @@
 -- Queues an ended job again, as if it were new but for its run: ?1 job, ?2 its state, ?3 the next, ?4 now, ?5 edited payload.
 update job set
     state = ?3,
+    run_base = run,
     attempt = 0,
     crashes = 0,
     cancel_requested = 0,

@@ -1,4 +1,4 @@
--- Finds jobs parked for want of a worker whose kind one with a live lease knows, most important first: ?1 now, ?2 no_worker, ?3 live, ?4 limit.
+-- Finds jobs parked for want of a worker whose kind one with a live lease knows, most important first: ?1 now on the lease clock, ?2 no_worker, ?3 live, ?4 limit.
 select parked.job_id
 from (
     select distinct worker_kind.kind

@@ -1,2 +1,2 @@
--- Answers with a row if the worker's lease is live: ?1 worker, ?2 now.
+-- Answers with a row if the worker's lease is live: ?1 worker, ?2 now on the lease clock.
 select 1 from worker where id = ?1 and state = 0 and lease_until > ?2;

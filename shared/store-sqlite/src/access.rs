@@ -6,9 +6,9 @@ use sqlx::sqlite::SqliteRow;
 use store::{Access, Actor, ApiKey, AuditRow, Endpoint, NewApiKey, StoreError};
 
 use crate::SqliteStore;
+use crate::access_row::{api_key, audit, endpoint};
 use crate::fault::Fault;
 use crate::keys::{CreateEndpoint, CreateKey, DisableEndpoint, ENDPOINT_FIND, RevokeKey};
-use crate::row::{api_key, audit, endpoint};
 use crate::tx::{Sql, sql};
 
 impl SqliteStore {

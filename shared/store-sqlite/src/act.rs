@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use domain::{Event, Job, JobId, JobState, TenantId};
 use store::{Actor, Replay};
 
+use crate::emission::emissions;
+use crate::event::{JobEvent, insert_events};
 use crate::fault::Fault;
-use crate::moves::{Head, JobEvent, Move, TimerKey, apply, delete_timers, insert_events, timer_key};
-use crate::row::{TimerKind, emissions, job, job_list};
+use crate::head::Head;
+use crate::moves::{Move, TimerKey, apply, delete_timers, timer_key};
+use crate::row::{TimerKind, job, job_list};
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 pub(crate) const JOB_BY_ID: &str = include_str!("../queries/job_by_id.sql");
 

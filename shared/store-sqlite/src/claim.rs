@@ -7,10 +7,13 @@ use domain::{ClaimId, ClaimedJob, Emission, Event, JobId, WorkerId};
 use store::{Claim, Claimed};
 
 use crate::fault::Fault;
-use crate::moves::{Head, Move, apply};
+use crate::head::Head;
+use crate::lanes::Lane;
+use crate::moves::{Move, apply};
 use crate::row::{claimed, job_ids, job_list};
+use crate::shelf::readable_or_shelve;
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 /// The worker has no live lease; nothing was written.
 pub(crate) struct Fenced;
@@ -24,6 +27,7 @@ pub(crate) struct ClaimJobs {
 impl Write for ClaimJobs {
     type Reply = Result<Claimed, Fenced>;
     const DOING: &'static str = "claiming jobs";
+    const LANE: Lane = Lane::Urgent;
 
     fn rows(&self) -> usize {
         self.claim.jobs.len()
@@ -38,7 +42,8 @@ impl Write for ClaimJobs {
             .bind(id.as_bytes().to_vec())
             .bind(class.queue.to_string())
             .bind(i64::from(class.priority.code()))
-            .bind(tx.now.micros());
+            .bind(tx.now.micros())
+            .bind(tx.steady.micros());
         let rows = tx.rows(statement).await?;
         let mut emissions = Vec::new();
         // All of them: the lease was live, and none was late.
@@ -48,17 +53,14 @@ impl Write for ClaimJobs {
             }
             emissions = expire_late(tx, &self.claim, ids).await?;
         }
-        let mut found = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            let job = claimed(row)?;
-            found.insert(job.id, job);
-        }
+        let found = readable_or_shelve(tx, &rows, claimed).await?;
+        let mut found: HashMap<JobId, ClaimedJob> = found.into_iter().map(|job| (job.id, job)).collect();
         Ok(Ok(Claimed { jobs: jobs.iter().filter_map(|id| found.remove(id)).collect(), emissions }))
     }
 }
 
 pub(crate) async fn lease_is_live(tx: &mut Tx<'_>, worker: WorkerId) -> Result<bool, Fault> {
-    let statement = sql(include_str!("../queries/worker_lease.sql")).bind(worker.as_bytes().to_vec()).bind(tx.now.micros());
+    let statement = sql(include_str!("../queries/worker_lease.sql")).bind(worker.as_bytes().to_vec()).bind(tx.steady.micros());
     Ok(tx.row(statement).await?.is_some())
 }
 
@@ -70,7 +72,7 @@ async fn expire_late(tx: &mut Tx<'_>, claim: &Claim, ids: String) -> Result<Vec<
         .bind(i64::from(claim.class.priority.code()))
         .bind(tx.now.micros());
     let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
-    let heads = Head::read(tx, &late).await?;
+    let heads = Head::read_or_shelve(tx, &late).await?;
     let moves = heads.into_iter().map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
     Ok(apply(tx, &moves, &format!("worker:{}", claim.worker)).await?.emissions)
 }
@@ -85,6 +87,7 @@ pub(crate) struct Adopt {
 impl Write for Adopt {
     type Reply = Result<Vec<ClaimedJob>, Fenced>;
     const DOING: &'static str = "adopting a claim";
+    const LANE: Lane = Lane::Urgent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
         if !lease_is_live(tx, self.worker).await? {
@@ -92,6 +95,6 @@ impl Write for Adopt {
         }
         let statement = sql(include_str!("../queries/job_adopt.sql"));
         let rows = tx.rows(statement.bind(self.worker.as_bytes().to_vec()).bind(self.claim.as_bytes().to_vec())).await?;
-        Ok(Ok(rows.iter().map(claimed).collect::<Result<_, _>>()?))
+        Ok(Ok(readable_or_shelve(tx, &rows, claimed).await?))
     }
 }

@@ -7,9 +7,10 @@ use store::{EffectCall, EffectEnd};
 
 use crate::claim::{Fenced, lease_is_live};
 use crate::fault::Fault;
+use crate::lanes::Lane;
 use crate::row::{Columns, effect_state};
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 /// Writes down the intent to make an effect.
 pub(crate) struct BeginEffect {
@@ -32,6 +33,7 @@ struct Known {
 impl Write for BeginEffect {
     type Reply = Result<EffectState, Fenced>;
     const DOING: &'static str = "beginning an effect";
+    const LANE: Lane = Lane::Urgent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
         let call = &self.call;
@@ -55,6 +57,7 @@ impl Write for BeginEffect {
 impl Write for EndEffect {
     type Reply = Result<(), Fenced>;
     const DOING: &'static str = "ending an effect";
+    const LANE: Lane = Lane::Urgent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
         // The lease need not be live: what is known must not get lost, as long as nobody else runs the job.

@@ -27,7 +27,11 @@ async fn call_back(tx: &mut Tx<'_>, kind: CallbackKind, ended: &[JobId]) -> Resu
     let rows = tx.rows(sql(include_str!("../queries/job_full.sql")).bind(job_list(ended))).await?;
     let mut callbacks = Vec::with_capacity(rows.len());
     for row in &rows {
-        callbacks.push(callback(&kind, &job(row)?, tx.context.mint.job(tx.now)));
+        match job(row) {
+            Ok(ended) => callbacks.push(callback(&kind, &ended, tx.context.mint.job(tx.now))),
+            // Its end must stand all the same, and that of the others.
+            Err(fault) => tracing::error!(%fault, "what is stored of a job cannot be read; nobody is told of its end"),
+        }
     }
     insert_queues(tx, &[kind.queue]).await?;
     Ok(insert_jobs(tx, &callbacks.iter().collect::<Vec<_>>()).await?.queued)

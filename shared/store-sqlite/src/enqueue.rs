@@ -9,13 +9,14 @@ use domain::{JobId, NewJob, TenantId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use store::{Acceptance, Accepted, Enqueued, Remembered, StoreError};
 
+use crate::emission::emissions;
 use crate::fault::Fault;
 use crate::insert::insert_jobs;
 use crate::reader::Reader;
-use crate::row::{Columns, Space, emissions};
+use crate::row::{Columns, Space};
 use crate::rows::Rows;
 use crate::tx::{Sql, Tx};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 static DEDUP_FIND: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/job_dedup_find.sql")));
 static DEDUP_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/job_dedup_insert.sql")));
@@ -46,6 +47,10 @@ impl Write for Enqueue {
 
     fn rows(&self) -> usize {
         self.jobs.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.jobs.iter().map(|job| job.payload.len()).sum()
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {

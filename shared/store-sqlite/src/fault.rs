@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     /// A rule of the store that SQL could not state.
     #[error("{0}")]
     Rule(String),
+    #[error("an operation panicked")]
+    Panicked,
     #[error("a test planned this failure")]
     Planned,
     #[error("{0}")]
@@ -49,7 +51,7 @@ impl Fault {
 
     fn blame(&self) -> Blame {
         match self {
-            Self::Rule(_) => Blame::Store,
+            Self::Rule(_) | Self::Panicked => Blame::Store,
             Self::Planned | Self::Away(_) => Blame::Moment,
             Self::Sql(error) => blame(error),
         }

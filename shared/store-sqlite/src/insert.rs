@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use domain::{JobId, JobState, NewJob, Priority, QueueName, Timestamp, WaitingFor};
 
 use crate::fault::Fault;
-use crate::moves::{Head, insert_timers};
+use crate::head::Head;
+use crate::moves::insert_timers;
 use crate::row::{TimerKind, job_ids, millis, to_json};
 use crate::rows::Rows;
 use crate::tx::{Sql, Tx, sql};

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use domain::{EndpointName, KeyId, TenantId, Timestamp};
 use store::{Actor, ApiKey, Endpoint, NewApiKey};
 
+use crate::access_row::{api_key, endpoint};
 use crate::act::{Audit, write_audit};
 use crate::fault::Fault;
-use crate::row::{api_key, endpoint};
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 pub(crate) const ENDPOINT_FIND: &str = include_str!("../queries/endpoint_find.sql");
 

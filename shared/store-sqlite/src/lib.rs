@@ -5,16 +5,22 @@
 //! concern names; the traits of the port ([`store::Store`]) only hand over.
 
 mod access;
+mod access_row;
 mod act;
+mod checkpoint;
 mod claim;
 mod clock;
 mod effect;
+mod emission;
 mod ends;
 mod enqueue;
+mod event;
 mod fault;
+mod head;
 mod insert;
 mod intake;
 mod keys;
+mod lanes;
 mod listing;
 mod lock;
 mod moves;
@@ -31,11 +37,13 @@ mod row;
 mod rows;
 mod schema;
 mod settle;
+mod shelf;
 mod timeline;
 mod tx;
 mod upkeep;
 mod work;
 mod worker;
+mod write_queue;
 mod writer;
 
 use std::sync::Arc;
@@ -48,7 +56,7 @@ use store::Store;
 use crate::clock::Clock;
 use crate::lock::FileLock;
 use crate::reader::Reader;
-use crate::writer::WriteQueue;
+use crate::write_queue::WriteQueue;
 
 pub use lock::Holder;
 pub use open_error::OpenError;
@@ -89,6 +97,12 @@ impl SqliteStore {
     #[doc(hidden)]
     pub fn shift_clock(&self, by: Duration) {
         self.clock.shift(by);
+    }
+
+    /// Sets the host's clock as the store sees it to another time, for tests.
+    #[doc(hidden)]
+    pub fn set_host_clock(&self, by_secs: i64) {
+        self.clock.set_wall(by_secs.saturating_mul(1_000_000));
     }
 
     /// Where tests plan failures of statements.

@@ -9,6 +9,7 @@ use store::{JobPage, PageRequest};
 
 use crate::fault::Fault;
 use crate::row::{Columns, job, job_ids, job_list};
+use crate::shelf::readable;
 use crate::tx::{Sql, sql};
 
 /// Jobs without payload and result: a page of full ones could be hundreds of megabytes.
@@ -33,7 +34,7 @@ pub(crate) async fn page(pool: &SqlitePool, tenant: &TenantId, page: &PageReques
         (next, scanned_until) = (Some(Cursor(c.job_id()?)), Some(c.time()?));
     }
     let read = sql(JOB_OUTLINE).bind(scan.tenant.clone()).bind(job_list(&ids));
-    let mut jobs: Vec<Job> = read.fetch_all(&mut *tx).await?.iter().map(job).collect::<Result<_, _>>()?;
+    let mut jobs: Vec<Job> = readable(&read.fetch_all(&mut *tx).await?, job);
     jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
     Ok(JobPage { jobs, next, scanned_until })
 }

@@ -6,84 +6,22 @@
 
 use std::sync::LazyLock;
 
-use domain::{Event, Failure, JobId, JobState, KindName, Priority, Progress, QueueName, Run, TenantId, Timestamp, WaitingFor, WorkerId};
+use domain::bounds::FREE_DEFERRALS_MAX;
+use domain::{Event, Failure, JobId, JobState, Progress, Run, Timestamp, WaitingFor};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 use store::Until;
 
 use crate::ends;
+use crate::event::{JobEvent, insert_events};
 use crate::fault::Fault;
-use crate::row::{Columns, TimerKind, hex, job_list, to_json};
+use crate::head::Head;
+use crate::row::{TimerKind, hex, job_list, to_json};
 use crate::rows::Rows;
 use crate::tx::{Tx, sql};
 
 static TIMER_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/timer_insert.sql")));
 static PARKED_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/parked_insert.sql")));
 static DEAD_LETTER_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/dead_letter_insert.sql")));
-static EVENT_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/job_event_insert.sql")));
-
-/// A job as transitions need to know it.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) id: JobId,
-    pub(crate) tenant: TenantId,
-    pub(crate) kind: KindName,
-    pub(crate) queue: QueueName,
-    pub(crate) priority: Priority,
-    pub(crate) state: JobState,
-    pub(crate) run: Run,
-    pub(crate) attempt: u16,
-    pub(crate) max_attempts: u16,
-    pub(crate) crashes: u16,
-    pub(crate) cancel_requested: bool,
-    pub(crate) run_at: Timestamp,
-    pub(crate) start_before: Option<Timestamp>,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) worker: Option<WorkerId>,
-    pub(crate) run_by: Option<WorkerId>,
-    pub(crate) unique_key: Option<String>,
-    pub(crate) has_callback: bool,
-}
-
-impl Head {
-    fn of(row: &SqliteRow) -> Result<Self, Fault> {
-        let mut c = Columns::of(row);
-        Ok(Self {
-            id: c.job_id()?,
-            tenant: c.parsed()?,
-            kind: c.parsed()?,
-            queue: c.parsed()?,
-            priority: c.priority()?,
-            state: c.state()?,
-            run: c.number()?,
-            attempt: c.number()?,
-            max_attempts: c.number()?,
-            crashes: c.number()?,
-            cancel_requested: c.flag()?,
-            run_at: c.time()?,
-            start_before: c.maybe_time()?,
-            started_at: c.maybe_time()?,
-            worker: c.maybe_bytes()?.map(WorkerId::from_bytes),
-            run_by: c.maybe_bytes()?.map(WorkerId::from_bytes),
-            unique_key: c.maybe_text()?,
-            has_callback: c.flag()?,
-        })
-    }
-
-    /// Reads these jobs; those that do not exist are left out. In no particular order.
-    pub(crate) async fn read(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<Self>, Fault> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = tx.rows(sql(include_str!("../queries/job_head.sql")).bind(job_list(ids))).await?;
-        rows.iter().map(Self::of).collect()
-    }
-
-    /// Its start-before passed, and no attempt of it counts: a start that was given back is none.
-    pub(crate) fn is_late(&self, now: Timestamp) -> bool {
-        self.attempt == 0 && self.start_before.is_some_and(|limit| limit <= now)
-    }
-}
 
 /// One transition to be made.
 pub(crate) struct Move {
@@ -92,6 +30,7 @@ pub(crate) struct Move {
     wait: Option<Until>,
     attempt: u16,
     crashes: u16,
+    ever_started: bool,
     failure: Option<Failure>,
     progress: Option<Progress>,
     data: Option<String>,
@@ -102,17 +41,31 @@ impl Move {
     pub(crate) fn new(head: Head, event: Event) -> Result<Self, Fault> {
         let to = head.state.after(event).ok_or_else(|| Fault::rule(format!("a {} job cannot take {event:?}", head.state)))?;
         let (attempt, crashes) = (head.attempt, head.crashes);
-        Ok(Self { head, to, wait: None, attempt, crashes, failure: None, progress: None, data: None })
+        let ever_started = head.ever_started || head.state == JobState::Running;
+        Ok(Self { head, to, wait: None, attempt, crashes, ever_started, failure: None, progress: None, data: None })
+    }
+
+    /// A running job waits again and gets its attempt back, never its run. When that happened too often it costs the
+    /// attempt, and without another one the job: what can never be done must not go round for ever at no cost.
+    pub(crate) fn put_off(head: Head, until: Until) -> Result<Self, Fault> {
+        let free = head.free_deferrals() < FREE_DEFERRALS_MAX;
+        if !free && head.attempt >= head.max_attempts {
+            return Ok(Self::new(head, Event::FailedForGood)?.failed(Some(deferred_too_often())));
+        }
+        let mut put_off = Self::new(head, Event::Deferred)?;
+        put_off.attempt = put_off.attempt.saturating_sub(u16::from(free));
+        put_off.wait = Some(until);
+        Ok(put_off)
+    }
+
+    /// No handler has seen this run of it.
+    pub(crate) fn unseen(mut self) -> Self {
+        self.ever_started = self.head.ever_started;
+        self
     }
 
     pub(crate) fn waits(mut self, until: Until) -> Self {
         self.wait = Some(until);
-        self
-    }
-
-    /// Gives the attempt back; never the run.
-    pub(crate) fn attempt_restored(mut self) -> Self {
-        self.attempt = self.attempt.saturating_sub(1);
         self
     }
 
@@ -121,8 +74,9 @@ impl Move {
         self
     }
 
+    /// A failure that is known already stays.
     pub(crate) fn failed(mut self, failure: Option<Failure>) -> Self {
-        self.failure = failure;
+        self.failure = self.failure.or(failure);
         self
     }
 
@@ -153,6 +107,17 @@ impl Move {
             Some(Until::Freed { .. }) | None => None,
         }
     }
+
+    /// When it expires, if its run made that timer noise and it still can.
+    fn expires_again(&self) -> Option<Timestamp> {
+        let can = self.to == JobState::Waiting && self.head.state == JobState::Running && !self.ever_started;
+        self.head.start_before.filter(|_| can)
+    }
+}
+
+fn deferred_too_often() -> Failure {
+    Failure::permanent("deferred_too_often", "it was handed back or put off too often without getting anywhere")
+        .with_hint("look in its timeline for what put it off, and retry it when that is mended")
 }
 
 /// What a batch of transitions led to.
@@ -179,8 +144,8 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, moves: &[Move], actor: &str) -> Resul
     let queued = moves.iter().filter(|m| m.to == JobState::Queued);
     let queued = queued.map(|m| (m.head.queue.clone(), m.head.priority, m.head.id)).chain(callbacks).collect::<Vec<_>>();
     Ok(Applied {
-        emissions: crate::row::emissions(&queued, &tx.context.mint, tx.now),
-        next_timer: moves.iter().filter_map(Move::due_at).min(),
+        emissions: crate::emission::emissions(&queued, &tx.context.mint, tx.now),
+        next_timer: moves.iter().flat_map(|m| [m.due_at(), m.expires_again()]).flatten().min(),
     })
 }
 
@@ -194,6 +159,7 @@ struct MoveRow {
     run_at: Option<i64>,
     attempt: u16,
     crashes: u16,
+    ever_started: bool,
     finished_at: Option<i64>,
     error: Option<String>,
     progress: Option<String>,
@@ -215,6 +181,7 @@ async fn write_jobs(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
             run_at: m.due_at().map(Timestamp::micros),
             attempt: m.attempt,
             crashes: m.crashes,
+            ever_started: m.ever_started,
             finished_at: m.to.is_terminal().then(|| tx.now.micros()),
             error: m.failure.as_ref().map(to_json).transpose()?,
             progress: m.progress.as_ref().map(to_json).transpose()?,
@@ -232,7 +199,12 @@ async fn leave_waiting(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
     }
     let timers: Vec<_> = left.iter().map(|head| timer_key(head.run_at, head.id, TimerKind::Due)).collect();
     delete_timers(tx, &timers).await?;
-    tx.execute(sql(include_str!("../queries/parked_delete.sql")).bind(job_list(left.iter().map(|head| &head.id)))).await?;
+    leave_parking(tx, job_list(left.iter().map(|head| &head.id))).await
+}
+
+/// Takes jobs out of their parking places, given their ids as a list.
+pub(crate) async fn leave_parking(tx: &mut Tx<'_>, ids: String) -> Result<(), Fault> {
+    tx.execute(sql(include_str!("../queries/parked_delete.sql")).bind(ids)).await?;
     Ok(())
 }
 
@@ -268,6 +240,7 @@ async fn enter_waiting(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
             Some(Until::Freed { reason, key }) => parked.push((&m.head, *reason, key)),
             None => {}
         }
+        timers.extend(m.expires_again().map(|at| (at, m.head.id, TimerKind::Expire)));
     }
     insert_timers(tx, &timers).await?;
     PARKED_INSERT
@@ -315,35 +288,4 @@ async fn write_events(tx: &mut Tx<'_>, moves: &[Move], actor: &str) -> Result<()
         events.push(JobEvent { head: &m.head, to: m.to, waiting_for: m.waiting_for(), data });
     }
     insert_events(tx, &events, actor).await
-}
-
-/// A line of a job's timeline.
-pub(crate) struct JobEvent<'h> {
-    /// The job before it.
-    pub(crate) head: &'h Head,
-    pub(crate) to: JobState,
-    pub(crate) waiting_for: Option<WaitingFor>,
-    pub(crate) data: Option<String>,
-}
-
-pub(crate) async fn insert_events(tx: &mut Tx<'_>, events: &[JobEvent<'_>], actor: &str) -> Result<(), Fault> {
-    let now = tx.now.micros();
-    EVENT_INSERT
-        .execute(tx, events, |statement, event| {
-            // Only the end of a run tells of its start; other lines have nothing to add.
-            let run = Some(event.head).filter(|head| head.state == JobState::Running);
-            statement
-                .bind(event.head.id.as_bytes().to_vec())
-                .bind(now)
-                .bind(i64::from(event.head.run))
-                .bind(i64::from(event.head.state.code()))
-                .bind(i64::from(event.to.code()))
-                .bind(event.waiting_for.map(|reason| i64::from(reason.code())))
-                .bind(actor.to_owned())
-                .bind(event.data.clone())
-                .bind(run.and_then(|head| head.started_at).map(Timestamp::micros))
-                .bind(run.and_then(|head| head.run_by).map(|worker| worker.as_bytes().to_vec()))
-        })
-        .await?;
-    Ok(())
 }

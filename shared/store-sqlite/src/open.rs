@@ -1,7 +1,8 @@
 //! How is the database opened? Lock, check, migrate, then the writer and the readers.
 
+use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,25 +11,28 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use store::Mint;
 
 use crate::SqliteStore;
+use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
 use crate::lock::{FileLock, private_file};
 use crate::open_error::OpenError;
 use crate::options::SqliteOptions;
 use crate::planned::PlannedFailures;
 use crate::reader::Reader;
+use crate::retain::RetainedFrom;
 use crate::schema;
 use crate::tx::{Context, sql};
-use crate::writer::{WriteQueue, Writer};
+use crate::write_queue::WriteQueue;
+use crate::writer::Writer;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 impl SqliteStore {
     /// Opens the database, making and migrating it as needed. The file belongs to this process from then on.
     pub async fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        let path = options.path.as_path();
+        let path = &real_path(&options.path)?;
         let lock = Arc::new(FileLock::take(path)?);
         check_header(path)?;
-        let connect = connect_options(&options);
+        let connect = connect_options(&options, path);
         let mut connection = connect.clone().connect().await.map_err(|error| OpenError::of_sql(error, path))?;
         let session = match prepare(&mut connection, path).await {
             Ok(session) => session,
@@ -43,18 +47,26 @@ impl SqliteStore {
             callback: options.callback.clone(),
             session,
             planned: planned.clone(),
+            retained_from: RetainedFrom::default(),
             short_of_space: Arc::clone(&short_of_space),
         };
         let reader = Reader::new(connect.clone().read_only(true).pragma("cache_size", "-512"), options.readers, options.read_deadline);
-        let writer = Writer { connection: Some(connection), connect, context: Arc::new(context), lock: lock.clone() };
+        let checkpoints = Checkpoints::of(path, options.log_bytes_max);
+        let writer = Writer { connection: Some(connection), connect, context: Arc::new(context), lock: lock.clone(), checkpoints };
         let queue = WriteQueue::start(writer, options.write_deadline);
         Ok(Self { clock, queue, reader, planned, lock, short_of_space })
     }
 }
 
-fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
+/// Where the database really is: one that is reached by two names has one lock. Makes the file private before SQLite does.
+fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
+    let made = private_file().read(true).open(path).and_then(|_| path.canonicalize());
+    made.map_err(|error| OpenError::of_io(error, path))
+}
+
+fn connect_options(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
-        .filename(&options.path)
+        .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // A commit that was answered survives a power cut.
@@ -73,9 +85,9 @@ fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the file private before SQLite does, and refuses what is no database before SQLite touches it.
+/// Refuses what is no database before SQLite touches it.
 fn check_header(path: &Path) -> Result<(), OpenError> {
-    let mut file = private_file().read(true).open(path).map_err(|error| OpenError::of_io(error, path))?;
+    let mut file = File::open(path).map_err(|error| OpenError::of_io(error, path))?;
     let mut header = Vec::with_capacity(MAGIC.len());
     std::io::Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut header).map_err(|error| OpenError::of_io(error, path))?;
     if header.is_empty() || header == MAGIC {

@@ -21,6 +21,8 @@ pub struct SqliteOptions {
     pub read_deadline: Duration,
     /// How long SQLite waits for a lock of another program.
     pub busy_timeout: Duration,
+    /// How long SQLite's write-ahead log may get before the writer waits for readers to let go of it.
+    pub log_bytes_max: u64,
 }
 
 impl SqliteOptions {
@@ -32,6 +34,7 @@ impl SqliteOptions {
             write_deadline: Duration::from_secs(10),
             read_deadline: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(3),
+            log_bytes_max: 128 * 1024 * 1024,
         }
     }
 }

@@ -11,6 +11,8 @@ pub enum Plan {
     /// The statement with this number fails, counted from 0 over what the operation executes; the one after
     /// its last is the commit.
     FailAt(u32),
+    /// An operation panics at its first statement.
+    Panic,
     /// The disk is full at the first statement.
     NoSpace,
     /// The commit succeeds and the caller is told that it does not know.
@@ -56,6 +58,10 @@ impl PlannedFailures {
 
     pub(crate) fn runs_out_of_space(&self) -> bool {
         self.take_if(Plan::NoSpace)
+    }
+
+    pub(crate) fn panics(&self) -> bool {
+        self.take_if(Plan::Panic)
     }
 
     pub(crate) fn loses_reply(&self) -> bool {

@@ -7,10 +7,11 @@ use domain::{Class, Event, JobId, JobState, Timestamp, WaitingFor};
 use store::{Promoted, Released, Until};
 
 use crate::fault::Fault;
-use crate::moves::{Applied, Head, Move, TimerKey, apply, delete_timers, timer_key};
+use crate::head::Head;
+use crate::moves::{Applied, Move, TimerKey, apply, delete_timers, timer_key};
 use crate::row::{Columns, TimerKind, job_ids, job_list, worker_state};
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 /// Queues what is due and expires what is late.
 pub(crate) struct Promote {
@@ -29,7 +30,7 @@ impl Write for Promote {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Promoted, Fault> {
         let due = due_timers(tx, self.limit).await?;
         let jobs: Vec<JobId> = due.iter().map(|(_, job, _)| *job).collect();
-        let heads = Head::read(tx, &jobs).await?;
+        let heads = Head::read_or_shelve(tx, &jobs).await?;
         let heads: HashMap<JobId, Head> = heads.into_iter().map(|head| (head.id, head)).collect();
         let mut events: BTreeMap<usize, (Head, Event)> = BTreeMap::new();
         let mut decided: HashMap<JobId, usize> = HashMap::new();
@@ -70,7 +71,7 @@ async fn due_timers(tx: &mut Tx<'_>, limit: usize) -> Result<Vec<(Timestamp, Job
 fn event_of(head: &Head, at: Timestamp, what: TimerKind, now: Timestamp) -> Option<Event> {
     let agrees = match what {
         TimerKind::Due => head.state == JobState::Waiting && head.run_at == at,
-        TimerKind::Expire => head.start_before == Some(at) && head.attempt == 0,
+        TimerKind::Expire => head.start_before == Some(at) && !head.ever_started,
     };
     let event = if head.is_late(now) { Event::Expired } else { Event::Released };
     let sensible = what == TimerKind::Due || event == Event::Expired;
@@ -93,12 +94,12 @@ impl Write for Release {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Released, Fault> {
         let statement = sql(include_str!("../queries/parked_with_worker.sql"))
-            .bind(tx.now.micros())
+            .bind(tx.steady.micros())
             .bind(i64::from(WaitingFor::NoWorker.code()))
             .bind(worker_state::LIVE)
             .bind(i64::try_from(self.limit).unwrap_or(i64::MAX));
         let ids = job_ids(&tx.rows(statement).await?)?;
-        let heads = Head::read(tx, &ids).await?;
+        let heads = Head::read_or_shelve(tx, &ids).await?;
         let mut heads: HashMap<JobId, Head> = heads.into_iter().map(|head| (head.id, head)).collect();
         let mut moves = Vec::with_capacity(ids.len());
         for head in ids.iter().filter_map(|id| heads.remove(id)) {
@@ -133,7 +134,7 @@ impl Write for Park {
             .bind(self.class.queue.to_string())
             .bind(i64::from(self.class.priority.code()));
         let ids = job_ids(&tx.rows(statement).await?)?;
-        let heads = Head::read(tx, &ids).await?;
+        let heads = Head::read_or_shelve(tx, &ids).await?;
         let parked = heads.into_iter().map(|head| Ok(Move::new(head, Event::Parked)?.waits(self.until.clone())));
         let moves = parked.collect::<Result<Vec<_>, Fault>>()?;
         apply(tx, &moves, "worker").await?;

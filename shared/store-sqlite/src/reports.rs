@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use domain::{Job, JobId, TenantId, WorkerId};
 use sqlx::sqlite::SqliteRow;
-use store::{AttemptLog, Depth, JobPage, PageRequest, Reports, Store, StoreError, TimelineEntry, WorkerRow};
+use store::{AttemptLog, Depth, JobPage, PageRequest, Reports, StoreError, TimelineEntry, WorkerRow};
 
 use crate::SqliteStore;
 use crate::act::JOB_BY_ID;
 use crate::fault::Fault;
 use crate::listing::JOB_OUTLINE;
 use crate::row::{Columns, job, job_list, lines, worker_state};
+use crate::shelf::readable;
 use crate::tx::sql;
 use crate::{listing, timeline};
 
@@ -23,6 +24,7 @@ impl Reports for SqliteStore {
         if self.short_of_space.load(Ordering::Acquire) {
             return Err(StoreError::Full { doing: DOING, source: "the last write found no space".into() });
         }
+        self.queue.check().map_err(|fault| fault.into_error(DOING))?;
         self.reader.row(DOING, sql(include_str!("../queries/store_ping.sql"))).await.map(drop)
     }
 
@@ -33,7 +35,7 @@ impl Reports for SqliteStore {
 
     async fn jobs_by_id(&self, tenant: &TenantId, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let statement = sql(JOB_OUTLINE).bind(tenant.to_string()).bind(job_list(ids));
-        let found = self.read_all("reading jobs", statement, job).await?;
+        let found = readable(&self.reader.rows("reading jobs", statement).await?, job);
         let mut found: HashMap<JobId, Job> = found.into_iter().map(|job| (job.id, job)).collect();
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
@@ -53,7 +55,8 @@ impl Reports for SqliteStore {
     }
 
     async fn depths(&self) -> Result<Vec<Depth>, StoreError> {
-        self.read_all("counting queued jobs", sql(include_str!("../queries/job_depths.sql")), depth).await
+        let rows = self.reader.rows("counting queued jobs", sql(include_str!("../queries/job_depths.sql"))).await?;
+        Ok(readable(&rows, depth))
     }
 
     async fn running(&self) -> Result<u64, StoreError> {
@@ -63,8 +66,12 @@ impl Reports for SqliteStore {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        let statement = sql(include_str!("../queries/worker_list.sql")).bind(self.now().micros()).bind(worker_state::LIVE);
-        self.read_all("listing workers", statement, worker).await
+        let statement = sql(include_str!("../queries/worker_list.sql")).bind(self.clock.steady().micros()).bind(worker_state::LIVE);
+        let mut workers = self.read_all("listing workers", statement, worker).await?;
+        for worker in &mut workers {
+            worker.lease_until = self.clock.on_the_wall(worker.lease_until);
+        }
+        Ok(workers)
     }
 }
 

@@ -1,21 +1,17 @@
 //! Who died, and what becomes of the jobs they ran?
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use domain::bounds::CRASHES_MAX;
+use domain::bounds::{CRASH_BACKOFF, CRASHES_MAX};
 use domain::{Event, Failure, JobState, WorkerId};
 use store::Rescued;
 
 use crate::fault::Fault;
-use crate::moves::{Head, Move, apply};
+use crate::head::Head;
+use crate::moves::{Move, apply};
 use crate::row::{Columns, job_ids, worker_state};
 use crate::settle::retry_at;
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
-
-/// How long a job waits after its worker died, for each time that happened: a job that kills workers slows down.
-const CRASH_BACKOFF: Duration = Duration::from_secs(1);
+use crate::write_queue::Write;
 
 /// Gives back what dead workers run.
 pub(crate) struct Rescue {
@@ -32,14 +28,14 @@ impl Write for Rescue {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rescued, Fault> {
-        let statement = sql(include_str!("../queries/worker_bury_expired.sql")).bind(tx.now.micros()).bind(worker_state::DEAD);
+        let statement = sql(include_str!("../queries/worker_bury_expired.sql")).bind(tx.steady.micros()).bind(worker_state::DEAD);
         let mut workers = Vec::new();
         for row in tx.rows(statement).await? {
             workers.push(WorkerId::from_bytes(Columns::of(&row).bytes()?));
         }
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let rows = tx.rows(sql(include_str!("../queries/job_of_dead_workers.sql")).bind(limit)).await?;
-        let heads = Head::read(tx, &job_ids(&rows)?).await?;
+        let heads = Head::read_or_shelve(tx, &job_ids(&rows)?).await?;
         let moves = heads.into_iter().map(|head| give_back(head, tx.now)).collect::<Result<Vec<_>, _>>()?;
         let count = |state| moves.iter().filter(|m| m.to() == state).count();
         let (retried, dead, cancelled) = (count(JobState::Waiting), count(JobState::Dead), count(JobState::Cancelled));

@@ -4,12 +4,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ClaimedJob, Emission, Failure, Job, JobId, JobState, KindInfo, Priority, QueueName, Run, Timestamp, WaitingFor};
+use domain::{ClaimedJob, Failure, Job, JobId, JobState, KindInfo, Priority, Run, Timestamp, WaitingFor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use store::{ApiKey, AuditRow, Endpoint, LogLine, Scopes};
+use store::LogLine;
 
 use crate::fault::Fault;
 
@@ -53,6 +53,12 @@ pub(crate) struct Columns<'r> {
 impl<'r> Columns<'r> {
     pub(crate) fn of(row: &'r SqliteRow) -> Self {
         Self { row, at: 0 }
+    }
+
+    /// Passes over columns.
+    pub(crate) fn skip(&mut self, columns: usize) -> &mut Self {
+        self.at += columns;
+        self
     }
 
     fn next(&mut self) -> usize {
@@ -282,45 +288,6 @@ pub(crate) fn kind(row: &SqliteRow) -> Result<KindInfo, Fault> {
     })
 }
 
-pub(crate) fn api_key(row: &SqliteRow) -> Result<ApiKey, Fault> {
-    let mut c = Columns::of(row);
-    Ok(ApiKey {
-        id: domain::KeyId::from_bytes(c.bytes()?),
-        tenant: c.parsed()?,
-        name: c.text()?,
-        scopes: Scopes::from_bits(c.number()?),
-        hash: c.bytes()?,
-        created_at: c.time()?,
-        revoked_at: c.maybe_time()?,
-    })
-}
-
-pub(crate) fn endpoint(row: &SqliteRow) -> Result<Endpoint, Fault> {
-    let mut c = Columns::of(row);
-    Ok(Endpoint {
-        tenant: c.parsed()?,
-        name: c.parsed()?,
-        url: c.maybe_text()?,
-        sealed_secret: c.blob()?,
-        created_at: c.time()?,
-        disabled_at: c.maybe_time()?,
-        disabled_reason: c.maybe_text()?,
-    })
-}
-
-pub(crate) fn audit(row: &SqliteRow) -> Result<AuditRow, Fault> {
-    let mut c = Columns::of(row);
-    Ok(AuditRow {
-        at: c.time()?,
-        tenant: c.parsed()?,
-        actor: c.text()?,
-        request_id: c.text()?,
-        action: c.text()?,
-        target: c.text()?,
-        data: c.maybe_text()?,
-    })
-}
-
 /// Log lines as they are kept: one JSON text of an attempt.
 pub(crate) fn lines_to_json(lines: &[LogLine]) -> Result<String, Fault> {
     let lines: Vec<(i64, &str, &str)> = lines.iter().map(|line| (line.at.micros(), &*line.level, &*line.message)).collect();
@@ -330,22 +297,4 @@ pub(crate) fn lines_to_json(lines: &[LogLine]) -> Result<String, Fault> {
 pub(crate) fn lines(c: &mut Columns<'_>) -> Result<Vec<LogLine>, Fault> {
     let lines: Vec<(i64, String, String)> = c.json()?;
     Ok(lines.into_iter().map(|(at, level, message)| LogLine { at: Timestamp::from_micros(at), level, message }).collect())
-}
-
-/// Groups queued ids, in their order, into emissions of one class each.
-pub(crate) fn emissions(queued: &[(QueueName, Priority, JobId)], mint: &store::Mint, now: Timestamp) -> Vec<Emission> {
-    let mut by_class: std::collections::BTreeMap<(std::cmp::Reverse<Priority>, &QueueName), Vec<JobId>> = std::collections::BTreeMap::new();
-    for (queue, priority, id) in queued {
-        by_class.entry((std::cmp::Reverse(*priority), queue)).or_default().push(*id);
-    }
-    let mut emissions = Vec::new();
-    for ((priority, queue), ids) in by_class {
-        let class = domain::Class { queue: queue.clone(), priority: priority.0 };
-        emissions.extend(ids.chunks(domain::bounds::EMISSION_IDS_MAX).map(|jobs| Emission {
-            id: mint.emission(now),
-            class: class.clone(),
-            jobs: jobs.to_vec(),
-        }));
-    }
-    emissions
 }

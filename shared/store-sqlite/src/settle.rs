@@ -4,16 +4,19 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use domain::{Event, JobId, JobState, Run, Timestamp, WorkerId};
-use store::{End, Settled, Settlement};
+use domain::{Event, JobId, JobState, Run, Timestamp, WaitingFor, WorkerId};
+use store::{End, Settled, Settlement, Until};
 
+use crate::emission::emissions;
 use crate::ends;
 use crate::fault::Fault;
-use crate::moves::{Head, Move, apply};
-use crate::row::{Columns, emissions, hex, lines_to_json, to_json};
+use crate::head::Head;
+use crate::lanes::Lane;
+use crate::moves::{Move, apply};
+use crate::row::{Columns, hex, lines_to_json, to_json};
 use crate::rows::Rows;
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 static LOG_REPLACE: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/job_log_replace.sql")));
 
@@ -29,9 +32,14 @@ type Attempt = (JobId, Run);
 impl Write for Settle {
     type Reply = Settled;
     const DOING: &'static str = "settling jobs";
+    const LANE: Lane = Lane::Urgent;
 
     fn rows(&self) -> usize {
         self.settlements.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.settlements.iter().map(bytes_of).sum()
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, Fault> {
@@ -43,7 +51,7 @@ impl Write for Settle {
         let repeated = self.end_otherwise(tx, &others, &mut done, &mut settled).await?;
         let open: Vec<&Settlement> = successes.into_iter().filter(|s| !done.contains(&(s.job, s.run))).chain(repeated).collect();
         settled.lost = self.lost(tx, &open).await?;
-        self.keep_logs(tx, &settled.lost).await?;
+        self.keep_logs(tx, done).await?;
         Ok(settled)
     }
 }
@@ -92,7 +100,7 @@ impl Settle {
         settled: &mut Settled,
     ) -> Result<Vec<&'s Settlement>, Fault> {
         let ids: Vec<JobId> = others.iter().map(|settlement| settlement.job).collect();
-        let heads = Head::read(tx, &ids).await?;
+        let heads = Head::read_or_shelve(tx, &ids).await?;
         let mut heads: std::collections::HashMap<JobId, Head> = heads.into_iter().map(|head| (head.id, head)).collect();
         let (mut moves, mut open) = (Vec::new(), Vec::new());
         for settlement in others.iter().copied() {
@@ -120,7 +128,8 @@ impl Settle {
         if open.is_empty() {
             return Ok(Vec::new());
         }
-        let asked: Vec<_> = open.iter().map(|s| (hex(s.job.as_bytes()), s.run, target(&s.end).code())).collect();
+        let asked: Vec<_> =
+            open.iter().map(|s| (hex(s.job.as_bytes()), s.run, target(&s.end).code(), other_target(&s.end).map(JobState::code))).collect();
         let statement = sql(include_str!("../queries/job_settled_before.sql"))
             .bind(to_json(&asked)?)
             .bind(self.worker.as_bytes().to_vec())
@@ -133,11 +142,11 @@ impl Settle {
         Ok(open.iter().map(|s| (s.job, s.run)).filter(|attempt| !ours.contains(attempt)).collect())
     }
 
-    /// What the attempts wrote; a repeated settlement replaces the same rows.
-    async fn keep_logs(&self, tx: &mut Tx<'_>, lost: &[Attempt]) -> Result<(), Fault> {
+    /// What the attempts wrote that were settled now, each once: a repeated settlement wrote its own before.
+    async fn keep_logs(&self, tx: &mut Tx<'_>, mut settled: HashSet<Attempt>) -> Result<(), Fault> {
         let mut logs = Vec::new();
         for s in &self.settlements {
-            if (!s.logs.is_empty() || s.output.is_some()) && !lost.contains(&(s.job, s.run)) {
+            if settled.remove(&(s.job, s.run)) && (!s.logs.is_empty() || s.output.is_some()) {
                 logs.push((s, lines_to_json(&s.logs)?));
             }
         }
@@ -154,6 +163,16 @@ impl Settle {
     }
 }
 
+/// About what a settlement writes.
+fn bytes_of(settlement: &Settlement) -> usize {
+    let result = match &settlement.end {
+        End::Succeeded { result } => result.as_ref().map_or(0, |text| text.len()),
+        End::Retry { .. } | End::Deferred { .. } | End::Dead { .. } | End::Cancelled => 0,
+    };
+    let logs: usize = settlement.logs.iter().map(|line| line.message.len()).sum();
+    result + logs + settlement.output.as_ref().map_or(0, String::len)
+}
+
 /// Where an end leads when no cancel was asked for.
 fn target(end: &End) -> JobState {
     match end {
@@ -162,6 +181,11 @@ fn target(end: &End) -> JobState {
         End::Dead { .. } => JobState::Dead,
         End::Cancelled => JobState::Cancelled,
     }
+}
+
+/// Where it leads instead when it came too often.
+fn other_target(end: &End) -> Option<JobState> {
+    matches!(end, End::Deferred { .. }).then_some(JobState::Dead)
 }
 
 fn end(head: Head, settlement: &Settlement) -> Result<Move, Fault> {
@@ -176,13 +200,17 @@ fn end(head: Head, settlement: &Settlement) -> Result<Move, Fault> {
         _ if cancelled => Move::new(head, Event::CancelHonoured)?,
         End::Succeeded { .. } => return Err(Fault::rule("a success is settled elsewhere")),
         End::Retry { at, .. } => Move::new(head, Event::FailedForNow)?.waits(retry_at(*at)),
-        End::Deferred { until, .. } => Move::new(head, Event::Deferred)?.attempt_restored().waits(until.clone()),
+        // Its kind met no handler here.
+        End::Deferred { until: until @ Until::Freed { reason: WaitingFor::NoWorker, .. }, .. } => {
+            Move::put_off(head, until.clone())?.unseen()
+        }
+        End::Deferred { until, .. } => Move::put_off(head, until.clone())?,
         End::Dead { .. } => Move::new(head, Event::FailedForGood)?,
         End::Cancelled => Move::new(head, Event::CancelHonoured)?,
     };
     Ok(made.failed(failure).came_so_far(settlement.progress.clone()))
 }
 
-pub(crate) fn retry_at(at: Timestamp) -> store::Until {
-    store::Until::Time { at, reason: domain::WaitingFor::Retry }
+pub(crate) fn retry_at(at: Timestamp) -> Until {
+    Until::Time { at, reason: WaitingFor::Retry }
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::options::CallbackKind;
 use crate::planned::PlannedFailures;
+use crate::retain::RetainedFrom;
 
 /// A statement with what is bound to it.
 pub(crate) type Sql = Query<'static, Sqlite, SqliteArguments>;
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) callback: Option<CallbackKind>,
     pub(crate) session: i64,
     pub(crate) planned: PlannedFailures,
+    pub(crate) retained_from: RetainedFrom,
     /// The last write found no space; set and cleared by the writer.
     pub(crate) short_of_space: Arc<AtomicBool>,
 }
@@ -38,18 +40,21 @@ pub(crate) struct Tx<'c> {
     pub(crate) context: &'c Context,
     /// The store's time, read once per operation.
     pub(crate) now: Timestamp,
+    /// The time that leases are judged by, read with it.
+    pub(crate) steady: Timestamp,
     statements: u32,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) async fn begin(connection: &'c mut SqliteConnection, context: &'c Context) -> Result<Self, Fault> {
         connection.execute(sql("begin immediate")).await?;
-        Ok(Self { connection, context, now: context.clock.now(), statements: 0 })
+        Ok(Self { connection, context, now: context.clock.now(), steady: context.clock.steady(), statements: 0 })
     }
 
     /// The next operation of a group starts: its own time, its own count of statements.
     pub(crate) fn next_operation(&mut self) {
         self.now = self.context.clock.now();
+        self.steady = self.context.clock.steady();
         self.statements = 0;
     }
 
@@ -78,6 +83,7 @@ impl<'c> Tx<'c> {
     fn count(&mut self) -> Result<(), Fault> {
         let number = self.statements;
         self.statements += 1;
+        assert!(!self.context.planned.panics(), "a test planned this panic");
         if self.context.planned.runs_out_of_space() {
             return Err(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into()).into());
         }

@@ -5,10 +5,11 @@ use domain::EmissionId;
 use store::{ClassNeed, Emitted, Mint, Promoted, Released, Rescued, Retained, Retention, Store, StoreError, Upkeep};
 
 use crate::SqliteStore;
+use crate::emission::emissions;
 use crate::promote::{Promote, Release};
 use crate::rescue::{BuryPredecessors, Rescue};
 use crate::retain::Retain;
-use crate::row::{emissions, job_ids};
+use crate::row::job_ids;
 use crate::tx::sql;
 
 #[async_trait]

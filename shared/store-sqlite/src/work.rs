@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use domain::{ClaimId, ClaimedJob, Class, EffectState, JobId, WorkerId};
-use store::{Claim, Claimed, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration};
+use store::{
+    Claim, Claimed, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration,
+};
 
 use crate::SqliteStore;
 use crate::claim::{Adopt, ClaimJobs, Fenced};

@@ -9,11 +9,13 @@ use store::{Renewal, Renewed, Until, WorkerRegistration};
 
 use crate::claim::Fenced;
 use crate::fault::Fault;
-use crate::moves::{Head, Move, apply};
+use crate::head::Head;
+use crate::lanes::Lane;
+use crate::moves::{Move, apply};
 use crate::row::{Columns, hex, id_list, millis, to_json, worker_state};
 use crate::rows::Rows;
 use crate::tx::{Tx, sql};
-use crate::writer::Write;
+use crate::write_queue::Write;
 
 static KIND_REPLACE: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/kind_replace.sql")));
 static WORKER_KIND_INSERT: LazyLock<Rows> = LazyLock::new(|| Rows::of(include_str!("../queries/worker_kind_insert.sql")));
@@ -28,6 +30,7 @@ pub(crate) struct Register {
 impl Write for Register {
     type Reply = ();
     const DOING: &'static str = "registering a worker";
+    const LANE: Lane = Lane::Urgent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         let worker = &self.worker;
@@ -40,7 +43,7 @@ impl Write for Register {
             .bind(i64::from(worker.slots))
             .bind(worker.version.clone())
             .bind(tx.context.session)
-            .bind((tx.now + LEASE_FOR).micros())
+            .bind((tx.steady + LEASE_FOR).micros())
             .bind(tx.now.micros());
         tx.execute(statement).await?;
         let mut kinds = Vec::with_capacity(worker.kinds.len());
@@ -94,17 +97,20 @@ pub(crate) struct Renew {
 impl Write for Renew {
     type Reply = Result<Renewed, Fenced>;
     const DOING: &'static str = "renewing a lease";
+    const LANE: Lane = Lane::Urgent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
         let worker = self.renewal.worker.as_bytes().to_vec();
-        let statement =
-            sql(include_str!("../queries/worker_renew.sql")).bind(worker.clone()).bind((tx.now + LEASE_FOR).micros());
+        let statement = sql(include_str!("../queries/worker_renew.sql")).bind(worker.clone()).bind((tx.steady + LEASE_FOR).micros());
         let Some(row) = tx.row(statement).await? else { return Ok(Err(Fenced)) };
         let drain = Columns::of(&row).flag()?;
         self.record_progress(tx).await?;
         let held = id_list(self.renewal.held.iter().map(domain::ClaimId::as_bytes));
+        // A look from the future is one from before the host's clock was set back: what started since may seem older than
+        // it. Nobody is a stranger then; the next renewal tells.
+        let looked_at = Some(self.renewal.as_of).filter(|at| *at <= tx.now).unwrap_or_default();
         let notable = sql(include_str!("../queries/job_of_worker_notable.sql"));
-        let rows = tx.rows(notable.bind(worker).bind(held).bind(self.renewal.as_of.micros())).await?;
+        let rows = tx.rows(notable.bind(worker).bind(held).bind(looked_at.micros())).await?;
         let (mut cancels, mut strangers): (Vec<(JobId, Run)>, Vec<JobId>) = (Vec::new(), Vec::new());
         for row in &rows {
             let mut c = Columns::of(row);
@@ -136,11 +142,11 @@ impl Renew {
 async fn hand_back(tx: &mut Tx<'_>, strangers: &[JobId]) -> Result<Vec<Emission>, Fault> {
     let now = tx.now;
     let mut moves = Vec::with_capacity(strangers.len());
-    for head in Head::read(tx, strangers).await? {
+    for head in Head::read_or_shelve(tx, strangers).await? {
         moves.push(if head.cancel_requested {
             Move::new(head, Event::CancelHonoured)?
         } else {
-            Move::new(head, Event::Deferred)?.attempt_restored().waits(Until::Time { at: now, reason: WaitingFor::Time })
+            Move::put_off(head, Until::Time { at: now, reason: WaitingFor::Time })?.unseen()
         });
     }
     Ok(apply(tx, &moves, "duty:hand_back").await?.emissions)
@@ -160,7 +166,7 @@ impl Write for Retire {
         let statement = sql(include_str!("../queries/worker_retire.sql"))
             .bind(self.worker.as_bytes().to_vec())
             .bind(worker_state::RETIRED)
-            .bind(tx.now.micros());
+            .bind(tx.steady.micros());
         tx.execute(statement).await?;
         Ok(())
     }

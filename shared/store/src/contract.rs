@@ -19,6 +19,7 @@ pub mod callback;
 pub mod cancel;
 pub mod claim;
 pub mod dedup;
+pub mod deferral;
 pub mod effects;
 pub mod ending;
 pub mod enqueue;

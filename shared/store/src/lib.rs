@@ -30,7 +30,9 @@ pub use intake::{Acceptance, Accepted, Actor, Enqueued, Intake, Remembered, Repl
 pub use mint::Mint;
 pub use reports::{AttemptLog, Depth, JobPage, PageRequest, Reports, TimelineEntry, WorkerRow};
 pub use upkeep::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Retention, Upkeep};
-pub use work::{Claim, Claimed, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration};
+pub use work::{
+    Claim, Claimed, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration,
+};
 
 /// Everything a store can do, for the composition root; roles take the one trait they need.
 pub trait Store: Intake + Work + Upkeep + Reports + Access {

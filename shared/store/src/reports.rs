@@ -72,7 +72,8 @@ pub struct WorkerRow {
 
 #[async_trait]
 pub trait Reports: Send + Sync {
-    /// Fails when the store cannot answer within its deadline, or could not write for lack of space the last time it tried.
+    /// Fails when the store cannot answer within its deadline, could not write for lack of space the last time it tried, or
+    /// has not got done within its deadline what it was to write.
     async fn ping(&self) -> Result<(), StoreError>;
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError>;

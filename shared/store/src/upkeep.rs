@@ -1,4 +1,5 @@
-//! What duties do to jobs. Every method is idempotent, bounded by `limit`, and may run in any number of processes.
+//! What duties do to jobs. Every method is idempotent, bounded by `limit`, and may run in any number of processes. A job
+//! whose record cannot be read, such as one of a newer version, is put off and logged: it never stops the others.
 
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ pub struct Emitted {
 
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Makes due jobs `queued` and late ones `expired`, earliest first. Only timers that still agree with their job count.
+    /// Makes due jobs `queued` and late ones ([`crate::Work::claim`]) `expired`, earliest first. Only timers that still agree with their job count.
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError>;
 
     /// Frees parked jobs whose reason is gone: `no_worker` when a worker with a live lease knows the kind.
@@ -118,6 +119,7 @@ pub trait Upkeep: Send + Sync {
     async fn emissions_sent(&self, ids: &[EmissionId]) -> Result<(), StoreError>;
 
     /// Deletes what is kept no longer: ended jobs past their retention with all that belongs to them, expired
-    /// keys, workers long dead. Never a live job.
+    /// keys, workers long dead, old audit rows. Never a live job, nor one that an open key names: a remembered key finds
+    /// its job.
     async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError>;
 }

@@ -37,7 +37,7 @@ pub struct Renewed {
     /// Running jobs of this worker that somebody asked to cancel.
     pub cancels: Vec<(JobId, Run)>,
     /// Jobs started before `as_of` in claims it did not name (their replies were lost and not adopted): given back,
-    /// attempt restored.
+    /// attempt restored, like [`End::Deferred`].
     pub handed_back: usize,
     /// Callbacks of those that ended by it, because a cancel was requested.
     pub emissions: Vec<Emission>,
@@ -78,7 +78,8 @@ pub enum End {
         at: Timestamp,
         failure: Failure,
     },
-    /// The attempt is given back.
+    /// The attempt is given back, up to [`domain::bounds::FREE_DEFERRALS_MAX`] times since the job was new or replayed. After
+    /// that it costs the attempt; at the last attempt the job is dead as `deferred_too_often`.
     Deferred {
         until: Until,
         failure: Option<Failure>,
@@ -170,7 +171,9 @@ pub trait Work: Send + Sync {
     async fn retire(&self, worker: WorkerId) -> Result<(), StoreError>;
 
     /// Claims those of the named jobs that are `queued` in this class: state `running`, `run` and `attempt` +1. The rest is
-    /// noise. A job whose start-before passed before its first start becomes `expired` instead. The order of
+    /// noise. A job whose start-before passed before its first start becomes `expired` instead. A first start is a claim
+    /// that a handler may have seen: all but those that a renewal handed back as strangers, and those that ended in a
+    /// deferral until a worker knows the kind ([`WaitingFor::NoWorker`]). What crashed counts as seen. The order of
     /// the reply is that of `jobs`. Jobs with a cancel request come back with it, for the caller to settle.
     async fn claim(&self, claim: &Claim) -> Result<Claimed, WorkError>;
 
@@ -179,7 +182,8 @@ pub trait Work: Send + Sync {
 
     /// Records ends. Repeating a settlement is harmless: the second finds the job already where it put it and
     /// counts as settled, not as lost. Any end but success becomes `cancelled` when a cancel was requested,
-    /// and so does a deferral. Works without a live lease as long as nobody rescued the job.
+    /// and so does a deferral. Works without a live lease as long as nobody rescued the job. All of a call is one
+    /// transaction: callers bound it by [`domain::bounds::FLUSH_JOBS_MAX`] and by bytes.
     async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Settled, StoreError>;
 
     /// Moves queued jobs of one class to `waiting` before any claim: pauses, breakers, narrow limits known early. Attempts

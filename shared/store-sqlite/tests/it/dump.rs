@@ -47,8 +47,8 @@ const PROMISES: [(&str, &str); 11] = [
             and j.waiting_for = p.reason and j.prio = p.prio and j.tenant = p.tenant and j.queue = p.queue and j.kind = p.kind)",
     ),
     (
-        "a job that can expire and never ran has its timer",
-        "select hex(j.id) from job j where j.state in (0, 1) and j.run = 0 and j.start_before is not null
+        "a job that can expire has its timer",
+        "select hex(j.id) from job j where j.state in (0, 1) and j.ever_started = 0 and j.start_before is not null
             and not exists (select 1 from timer t where t.job_id = j.id and t.what = 1 and t.run_at = j.start_before)",
     ),
     (

@@ -47,6 +47,23 @@ async fn a_database_in_use_names_its_holder() {
     open(path).await.close().await;
 }
 
+/// A database has one holder, whatever names it has.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_in_use_is_recognised_by_another_name() {
+    let scratch = Scratch::new();
+    let (path, link) = (scratch.join("a.db"), scratch.join("b.db"));
+    std::os::unix::fs::symlink(&path, &link).expect("links");
+    let store = open(link.clone()).await;
+    assert!(path.exists() && !scratch.join("b.db.lock").exists(), "it is where the link leads");
+    for name in [&path, &link] {
+        let error = refused(name).await;
+        assert!(matches!(error, OpenError::Held { .. }), "{error:?}");
+    }
+    store.close().await;
+    open(path).await.close().await;
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let scratch = Scratch::new();

@@ -125,7 +125,7 @@ async fn register() {
 #[tokio::test]
 async fn renew() {
     sweep(
-        async |_, b| {
+        async |f, b| {
             let worker = b.worker().await;
             let ids = b.queued_many(3).await;
             let held = b.take(worker, ids[0]).await;
@@ -133,7 +133,8 @@ async fn renew() {
             b.take(worker, ids[2]).await;
             b.cancel(ids[2]).await.expect("asks");
             let progress = vec![(held.id, held.run, Progress { percent: 50, message: None })];
-            Renewal { worker, as_of: b.now() + SECOND, held: vec![held.claim], progress }
+            f.advance(SECOND);
+            Renewal { worker, as_of: b.now(), held: vec![held.claim], progress }
         },
         async |store, renewal| store.renew(renewal).await.map(drop),
     )

@@ -75,8 +75,8 @@ pub async fn a_fenced_renewal_writes_nothing(f: &mut dyn Fixture) {
     let (worker, claimed) = b.running().await;
     b.store.retire(worker).await.expect("retires");
     let half = Progress { percent: 50, message: None };
-    let as_of = b.now() + SECOND;
-    let renewal = Renewal { worker, as_of, held: Vec::new(), progress: vec![(claimed.id, claimed.run, half)] };
+    f.advance(SECOND);
+    let renewal = Renewal { worker, as_of: b.now(), held: Vec::new(), progress: vec![(claimed.id, claimed.run, half)] };
     assert!(matches!(b.store.renew(&renewal).await, Err(WorkError::Fenced)));
     let job = b.read(claimed.id).await;
     assert_eq!((job.state, job.worker, job.progress), (JobState::Running, Some(worker), None));
@@ -125,7 +125,8 @@ pub async fn what_started_after_the_look_is_no_stranger(f: &mut dyn Fixture) {
     let renewed = b.store.renew(&renewal).await.expect("renews");
     assert_eq!(renewed, Renewed { cancels: vec![(after.id, after.run)], ..Renewed::default() });
     assert_eq!(b.state(after.id).await, JobState::Running);
-    let later = Renewal { as_of: b.now() + SECOND, ..renewal };
+    f.advance(SECOND);
+    let later = Renewal { as_of: b.now(), ..renewal };
     b.store.renew(&later).await.expect("renews");
     assert_eq!(b.state(after.id).await, JobState::Cancelled, "by then it is one");
 }
@@ -172,7 +173,8 @@ pub async fn renewals_carry_progress(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (worker, claimed) = b.running().await;
     let at = |percent| Progress { percent, message: Some(format!("{percent} of 100")) };
-    let renewal = |run, percent| Renewal { worker, as_of: b.now(), held: vec![claimed.claim], progress: vec![(claimed.id, run, at(percent))] };
+    let renewal =
+        |run, percent| Renewal { worker, as_of: b.now(), held: vec![claimed.claim], progress: vec![(claimed.id, run, at(percent))] };
     b.store.renew(&renewal(1, 40)).await.expect("renews");
     assert_eq!(b.read(claimed.id).await.progress, Some(at(40)));
     b.store.renew(&renewal(2, 80)).await.expect("renews");

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use super::Fixture;
 use super::bench::{Bench, settlement};
 use super::ending::with_callback;
-use super::sample::{HOUR, LEASE_OVER, SECOND, a_death, a_failure, a_success, callback_kind, rate_limit};
+use super::sample::{HOUR, LEASE_OVER, SECOND, a_death, a_failure, a_success, callback_kind, rate_limit, tenant};
 use crate::{End, Until};
 
 /// A settlement repeated because its reply was lost is this worker's own: settled, not lost, and counted once.
@@ -105,4 +105,15 @@ pub async fn concurrent_settlements_count_once(f: &mut dyn Fixture) {
     }
     let told = b.jobs(domain::JobFilter { kind: Some(callback_kind()), ..Default::default() }).await;
     assert_eq!((b.state(claimed.id).await, told.len()), (JobState::Succeeded, 1));
+}
+
+/// A repetition says nothing new: what the first kept of logs and output stays.
+pub async fn a_repetition_leaves_the_logs_alone(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let (worker, claimed) = b.running().await;
+    let told = |text: &str| crate::Settlement { output: Some(text.to_owned()), ..settlement(&claimed, a_success()) };
+    b.store.settle(worker, &[told("first"), told("doubled")]).await.expect("settles");
+    b.store.settle(worker, &[told("again")]).await.expect("settles");
+    let logs = b.store.logs(&tenant(), claimed.id).await.expect("reads");
+    assert_eq!(logs.iter().map(|log| log.output.as_deref()).collect::<Vec<_>>(), [Some("first")]);
 }

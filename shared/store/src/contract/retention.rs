@@ -1,13 +1,13 @@
 //! What does the store forget, and when? Only what has ended, only when its time is over.
 
-use domain::bounds::{DEAD_KEPT, STOPPED_KEPT, SUCCEEDED_KEPT};
+use domain::bounds::{AUDIT_KEPT, DEAD_KEPT, STOPPED_KEPT, SUCCEEDED_KEPT};
 use domain::{JobId, JobState, NewJob};
 
 use super::Fixture;
 use super::bench::{Bench, settlement};
 use super::ending::Ending;
-use super::sample::{DAY, HOUR, PLENTY, a_success, class, idempotency, kind, no_worker, operator, tenant};
-use crate::{Retained, Retention, Settlement};
+use super::sample::{DAY, HOUR, PLENTY, a_success, class, idempotency, kind, no_worker, operator, tenant, unique};
+use crate::{Acceptance, Accepted, Retained, Retention, Settlement};
 
 async fn retain(b: &Bench) -> Retained {
     b.store.retain(&Retention::default(), PLENTY).await.expect("retains")
@@ -117,6 +117,45 @@ pub async fn what_belongs_to_a_job_goes_with_it(f: &mut dyn Fixture) {
     assert_eq!(b.settle(worker, &claimed, a_success()).await.lost, [(id, 1)]);
 }
 
+/// A remembered key finds its job: as long as one that is open names a job, that job is kept, whatever its retention.
+pub async fn a_job_is_kept_as_long_as_a_key_names_it(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let windowed = |key| NewJob { unique: unique(key, Some(DAY * 5)), ..b.job() };
+    let (worker, first) = b.running_of(windowed("u")).await;
+    b.end(worker, &first, a_success()).await;
+    let (worker, plain) = b.running().await;
+    b.end(worker, &plain, a_success()).await;
+    f.advance(DAY * 4);
+    assert_eq!(retain_all(&b).await, 1);
+    assert_eq!((b.find(plain.id).await, b.state(first.id).await), (None, JobState::Succeeded));
+    f.advance(HOUR * 23);
+    let again = NewJob { idempotency: idempotency("k", 1), ..windowed("u") };
+    let conflict = Accepted { job: first.id, how: Acceptance::UniqueConflict };
+    assert_eq!(b.enqueue(vec![again]).await.accepted, [conflict]);
+    f.advance(HOUR * 2);
+    assert_eq!(retain_all(&b).await, 0, "now the key of the one that came too late remembers it");
+    f.advance(DAY);
+    assert_eq!(retain_all(&b).await, 1);
+}
+
+/// Jobs that are kept for their keys do not hide those behind them from bounded passes. // I7
+pub async fn what_is_kept_for_its_key_does_not_hide_the_rest(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let worker = b.worker().await;
+    for n in 0..30 {
+        let named = (n < 29).then(|| unique(&format!("u{n}"), Some(DAY * 9))).flatten();
+        let id = b.put(NewJob { unique: named, ..b.job() }).await;
+        let claimed = b.take(worker, id).await;
+        b.end(worker, &claimed, a_success()).await;
+    }
+    f.advance(DAY * 2);
+    let mut deleted = 0;
+    for _ in 0..30 {
+        deleted += b.store.retain(&Retention::default(), 1).await.expect("retains").jobs;
+    }
+    assert_eq!(deleted, 1);
+}
+
 /// A pass is bounded by its limit, and the passes together delete everything that is due. // I7, I9
 pub async fn deleting_is_bounded_and_goes_on(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
@@ -133,6 +172,22 @@ pub async fn deleting_is_bounded_and_goes_on(f: &mut dyn Fixture) {
     }
     assert_eq!(gone.iter().sum::<usize>(), 7, "{gone:?}");
     assert_eq!(retain(&b).await, Retained::default(), "nothing is left to delete");
+}
+
+/// Audit rows are kept for more than a year, whatever became of what they tell of, and not for ever.
+pub async fn audit_rows_are_kept_long_and_not_for_ever(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let rows = async || b.store.audit(&tenant(), 9).await.expect("reads").len();
+    Ending::CancelledQueued.reach(&b, f, b.job()).await;
+    f.advance(AUDIT_KEPT - DAY);
+    retain_all(&b).await;
+    Ending::CancelledQueued.reach(&b, f, b.job()).await;
+    assert_eq!(rows().await, 2);
+    f.advance(DAY * 2);
+    for _ in 0..3 {
+        b.store.retain(&Retention::default(), 1).await.expect("retains");
+    }
+    assert_eq!(rows().await, 1);
 }
 
 /// Expired keys and workers long dead are forgotten; live ones are not.

@@ -152,19 +152,50 @@ pub async fn a_crashed_job_does_not_expire(f: &mut dyn Fixture) {
     b.take(b.worker().await, id).await;
 }
 
-/// A start that was given back is none: a job claimed in time but handed back or put off may still expire.
-pub async fn a_start_that_was_given_back_does_not_count(f: &mut dyn Fixture) {
+/// A handler saw it: that it was put off at no cost leaves no way to expire, neither for the timer nor for a claim.
+pub async fn a_deferred_job_does_not_expire(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let start_before = b.now() + HOUR;
-    let job = || NewJob { start_before: Some(start_before), ..b.job() };
+    for until in [Until::Time { at: b.now(), reason: WaitingFor::Time }, Until::Time { at: start_before, reason: WaitingFor::RateLimit }] {
+        let (worker, put_off) = b.running_of(NewJob { start_before: Some(start_before), ..b.job() }).await;
+        b.end(worker, &put_off, End::Deferred { until, failure: None }).await;
+    }
+    f.advance(HOUR + SECOND);
+    let promoted = b.promote().await;
+    assert_eq!((promoted.promoted, promoted.expired), (2, 0));
+    assert_eq!(b.claim(b.worker().await, &listed(&promoted.emissions)).await.len(), 2);
+}
+
+/// Only a start that a handler may have seen is one: jobs of lost claims, and those that met no handler of their kind, may
+/// still expire. // I1
+pub async fn a_start_that_no_handler_saw_does_not_count(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let job = || NewJob { start_before: Some(b.now() + HOUR), ..b.job() };
     let (worker, handed_back) = b.running_of(job()).await;
     b.renew(worker, &[]).await.expect("renews");
-    let (worker, put_off) = b.running_of(job()).await;
-    let until = Until::Time { at: start_before + HOUR, reason: WaitingFor::RateLimit };
-    b.end(worker, &put_off, End::Deferred { until, failure: None }).await;
+    let (worker, unknown) = b.running_of(job()).await;
+    b.end(worker, &unknown, End::Deferred { until: no_worker(), failure: None }).await;
+    let (worker, queued) = b.running_of(job()).await;
+    b.renew(worker, &[]).await.expect("renews");
+    b.let_it_fall_due(f, queued.id).await;
     f.advance(HOUR + SECOND);
+    assert_eq!(b.claim(b.worker().await, &[queued.id]).await, []);
     b.promote().await;
-    assert_eq!((b.state(handed_back.id).await, b.state(put_off.id).await), (JobState::Expired, JobState::Expired));
+    for id in [handed_back.id, unknown.id, queued.id] {
+        assert_eq!(b.state(id).await, JobState::Expired);
+    }
+}
+
+/// A start-before that passed while a lost claim held the job counts as soon as that has come out.
+pub async fn a_time_that_passed_unseen_is_not_forgotten(f: &mut dyn Fixture) {
+    let b = Bench::new(f).await;
+    let (worker, unknown) = b.running_of(NewJob { start_before: Some(b.now() + SECOND), ..b.job() }).await;
+    f.advance(SECOND * 2);
+    assert_eq!(b.promote().await.expired, 0, "it runs, as far as anybody knows");
+    let settled = b.end(worker, &unknown, End::Deferred { until: no_worker(), failure: None }).await;
+    assert!(settled.next_timer.is_some_and(|at| at <= b.now()), "{settled:?}");
+    assert_eq!(b.promote().await.expired, 1);
+    assert_eq!(b.state(unknown.id).await, JobState::Expired);
 }
 
 /// Promoters may run side by side: every due job is promoted and emitted once. // I9
