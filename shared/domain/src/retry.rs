@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{ATTEMPTS_MAX, FREE_DEFERRALS_MAX, RATE_LIMIT_WAIT_MAX};
-use crate::{Failure, FailureClass, Outcome, Run, Timestamp, WaitingFor};
+use crate::bounds::{ATTEMPTS_MAX, RATE_LIMIT_WAIT_MAX};
+use crate::{Failure, FailureClass, Outcome, Timestamp, WaitingFor};
 
 /// How long to wait before the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -47,8 +47,6 @@ pub struct Attempted {
     /// This attempt's number, from 1.
     pub attempt: u16,
     pub max_attempts: u16,
-    /// This claim's number: more than `attempt` when there were free deferrals.
-    pub run: Run,
     /// When the job was first due.
     pub due_at: Timestamp,
 }
@@ -64,7 +62,8 @@ pub enum Verdict {
         at: Timestamp,
         failure: Failure,
     },
-    /// Wait until this time; the attempt is given back.
+    /// Wait until this time; the attempt is given back. The store counts how often a job was deferred, and past
+    /// [`crate::bounds::FREE_DEFERRALS_MAX`] it costs the attempt all the same: a loop has a stop (I7).
     Defer {
         at: Timestamp,
         failure: Failure,
@@ -89,12 +88,8 @@ impl RetryPolicy {
             Outcome::Failed(failure) => match failure.class {
                 FailureClass::Cancelled => Verdict::Cancel,
                 FailureClass::Permanent | FailureClass::CredentialsExpired => Verdict::Die { failure },
-                FailureClass::RateLimited { until } if on.free_deferrals() < FREE_DEFERRALS_MAX => {
-                    Verdict::Defer { at: until.clamp(now, now + RATE_LIMIT_WAIT_MAX), failure }
-                }
-                FailureClass::RateLimited { .. } | FailureClass::Transient | FailureClass::Timeout | FailureClass::Panicked => {
-                    self.retry_or_die(failure, on, now, roll)
-                }
+                FailureClass::RateLimited { until } => Verdict::Defer { at: until.clamp(now, now + RATE_LIMIT_WAIT_MAX), failure },
+                FailureClass::Transient | FailureClass::Timeout | FailureClass::Panicked => self.retry_or_die(failure, on, now, roll),
             },
         }
     }
@@ -110,12 +105,6 @@ impl RetryPolicy {
             Stop::Attempts => on.attempt >= on.max_attempts,
             Stop::Elapsed { ms } => on.attempt >= ATTEMPTS_MAX || next > on.due_at + Duration::from_millis(ms),
         }
-    }
-}
-
-impl Attempted {
-    fn free_deferrals(&self) -> u32 {
-        self.run.saturating_sub(u32::from(self.attempt))
     }
 }
 
@@ -139,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
-    const FIRST: Attempted = Attempted { attempt: 1, max_attempts: 3, run: 1, due_at: NOW };
+    const FIRST: Attempted = Attempted { attempt: 1, max_attempts: 3, due_at: NOW };
 
     fn failed(class: FailureClass) -> Outcome {
         Outcome::Failed(Failure::new(class, "code", "message"))
@@ -167,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_waits_as_told_for_free_but_not_for_ever() {
+    fn a_rate_limit_waits_as_told_within_a_day() {
         let until = NOW + Duration::from_secs(90);
-        let limited = || failed(FailureClass::RateLimited { until });
-        let last = Attempted { attempt: 3, run: 3, ..FIRST };
-        assert!(matches!(verdict(limited(), last), Verdict::Defer { at, .. } if at == until));
-        let worn = Attempted { attempt: 3, run: 3 + FREE_DEFERRALS_MAX, ..FIRST };
-        assert!(matches!(verdict(limited(), worn), Verdict::Die { .. }), "a loop has a stop");
+        let limited = |until| failed(FailureClass::RateLimited { until });
+        let last = Attempted { attempt: 3, ..FIRST };
+        assert!(matches!(verdict(limited(until), last), Verdict::Defer { at, .. } if at == until));
+        let absurd = verdict(limited(NOW + Duration::from_secs(u64::from(u32::MAX))), last);
+        assert!(matches!(absurd, Verdict::Defer { at, .. } if at == NOW + RATE_LIMIT_WAIT_MAX));
     }
 
     #[test]
@@ -186,7 +175,7 @@ mod tests {
     #[test]
     fn until_elapsed_counts_time_and_not_attempts() {
         let policy = RetryPolicy { backoff: Backoff::Fixed { delay_ms: 1_000 }, stop: Stop::Elapsed { ms: 60_000 } };
-        let on = |due_at, attempt| Attempted { attempt, max_attempts: 1, run: 1, due_at };
+        let on = |due_at, attempt| Attempted { attempt, max_attempts: 1, due_at };
         let young = policy.verdict(failed(FailureClass::Transient), on(NOW, 9), NOW, 0.9);
         assert!(matches!(young, Verdict::Retry { .. }));
         let old = policy.verdict(failed(FailureClass::Transient), on(NOW - Duration::from_secs(60), 1), NOW, 0.9);

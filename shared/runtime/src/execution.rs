@@ -126,7 +126,7 @@ fn end_of(cx: &JobContext, policy: &RetryPolicy, outcome: Outcome) -> End {
 
 /// What policy says, as an end to record.
 fn decided(job: &ClaimedJob, policy: &RetryPolicy, outcome: Outcome, now: Timestamp) -> End {
-    let on = Attempted { attempt: job.attempt, max_attempts: job.max_attempts, run: job.run, due_at: job.due_at };
+    let on = Attempted { attempt: job.attempt, max_attempts: job.max_attempts, due_at: job.due_at };
     match policy.verdict(outcome, on, now, rand::random::<f64>()) {
         Verdict::Succeed { result } => End::Succeeded { result },
         Verdict::Retry { at, failure } => End::Retry { at, failure },

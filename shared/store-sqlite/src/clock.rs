@@ -43,7 +43,7 @@ impl Clock {
         let now = Timestamp::from_micros(system_micros().saturating_add(wall.shift));
         let back = wall.latest.since(now);
         if back > STEP_BACK_MAX {
-            tracing::warn!(seconds = back.as_secs(), "the host's clock was set back, and the store's follows it");
+            tracing::warn!(step_secs = back.as_secs(), "the host's clock was set back, and the store's follows it");
             wall.latest = now;
         }
         wall.latest = wall.latest.max(now);

@@ -30,7 +30,7 @@ async fn call_back(tx: &mut Tx<'_>, kind: CallbackKind, ended: &[JobId]) -> Resu
         match job(row) {
             Ok(ended) => callbacks.push(callback(&kind, &ended, tx.context.mint.job(tx.now))),
             // Its end must stand all the same, and that of the others.
-            Err(fault) => tracing::error!(%fault, "what is stored of a job cannot be read; nobody is told of its end"),
+            Err(fault) => tracing::error!(error = %fault, "what is stored of a job cannot be read; nobody is told of its end"),
         }
     }
     insert_queues(tx, &[kind.queue]).await?;

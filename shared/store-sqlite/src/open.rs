@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use store::Mint;
 
 use crate::SqliteStore;
@@ -99,6 +99,10 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
 /// Brings the schema up to date and returns the number of this session.
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
     schema::migrate(connection, path).await?;
+    // Nothing above writes when the schema is up to date: that another program holds the write lock must show now, not later.
+    for statement in ["begin immediate", "rollback"] {
+        connection.execute(sql(statement)).await.map_err(|error| OpenError::of_sql(error, path))?;
+    }
     let row = sql(include_str!("../queries/worker_next_session.sql")).fetch_one(connection).await;
     row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::of_sql(error, path))
 }

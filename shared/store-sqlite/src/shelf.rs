@@ -30,7 +30,7 @@ pub(crate) async fn readable_or_shelve<T>(
             Ok(value) => values.push(value),
             Err(fault) => {
                 let id = Columns::of(row).job_id()?;
-                tracing::error!(job = %id, %fault, "what is stored of a job cannot be read; it is put off for an hour");
+                tracing::error!(job.id = %id, error = %fault, "what is stored of a job cannot be read; it is put off for an hour");
                 unreadable.push(id);
             }
         }
@@ -41,7 +41,7 @@ pub(crate) async fn readable_or_shelve<T>(
 
 /// Those of the rows that can be read, for lists: one bad row must not hide all others.
 pub(crate) fn readable<T>(rows: &[SqliteRow], read: fn(&SqliteRow) -> Result<T, Fault>) -> Vec<T> {
-    let read = |row| read(row).inspect_err(|fault| tracing::warn!(%fault, "a row of a list cannot be read and is left out"));
+    let read = |row| read(row).inspect_err(|fault| tracing::warn!(error = %fault, "a row of a list cannot be read and is left out"));
     rows.iter().filter_map(|row| read(row).ok()).collect()
 }
 

@@ -80,7 +80,7 @@ impl Writer {
             Err(Failed::AtBegin(fault)) => refuse(group, fault),
             Err(Failed::Later(fault)) if group.len() <= 1 => refuse(group, fault),
             Err(Failed::Later(fault)) => {
-                tracing::debug!(operations = group.len(), %fault, "a group failed; its operations run again one by one");
+                tracing::debug!(count = group.len(), error = %fault, "a group failed; its operations run again one by one");
                 self.write_each(group).await;
             }
         }

@@ -128,10 +128,12 @@ async fn a_database_locked_by_another_program_is_refused() {
     let scratch = Scratch::new();
     let path = closed(&scratch).await;
     let mut shell = SqliteConnectOptions::new().filename(&path).connect().await.expect("connects");
-    shell.execute("pragma locking_mode = exclusive; begin exclusive").await.expect("locks");
-    let error = refused(&path).await;
-    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
-    shell.execute("rollback").await.expect("unlocks");
+    for lock in ["begin immediate", "pragma locking_mode = exclusive; begin exclusive"] {
+        shell.execute(lock).await.expect("locks");
+        let error = refused(&path).await;
+        assert!(matches!(error, OpenError::Locked { .. }), "{lock}: {error:?}");
+        shell.execute("rollback").await.expect("unlocks");
+    }
     shell.close().await.expect("closes");
     open(path).await.close().await;
 }
