@@ -5,7 +5,8 @@
 //! That needs neither a signal handler nor `unsafe`, and holds even when we are killed with SIGKILL.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -16,6 +17,18 @@ const WATCH: &str = r#"cat >/dev/null; kill -s KILL -- "-$1""#;
 pub struct ChildGroup {
     child: Child,
     watch: Child,
+    leash: Leash,
+}
+
+/// Ends a group when it is cut, or when the last of its copies is gone. Somebody else may hold it while the group is waited for.
+#[derive(Clone)]
+pub struct Leash(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Leash {
+    /// Ends the child and everything it has started.
+    pub fn cut(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 impl ChildGroup {
@@ -24,7 +37,10 @@ impl ChildGroup {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command.stdin(Stdio::null()).process_group(0).spawn().with_context(|| format!("could not start `{program}`"))?;
         match watch(child.id()) {
-            Ok(watch) => Ok(Self { child, watch }),
+            Ok(mut watch) => {
+                let leash = Leash(Arc::new(Mutex::new(watch.stdin.take())));
+                Ok(Self { child, watch, leash })
+            }
             Err(error) => {
                 child.kill().and_then(|()| child.wait()).context("could not end an unwatched child")?;
                 Err(error)
@@ -37,10 +53,14 @@ impl ChildGroup {
         self.child.stdout.take()
     }
 
+    pub fn leash(&self) -> Leash {
+        self.leash.clone()
+    }
+
     /// Waits for the child, then ends what it left behind: a forgotten server would keep our pipes open forever.
     pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.child.wait().context("could not wait for a child")?;
-        drop(self.watch.stdin.take());
+        self.leash.cut();
         self.watch.wait().context("could not wait for the watch of a child")?;
         Ok(status)
     }
@@ -86,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn children_end_when_the_pipe_of_the_watch_closes() {
-        let mut group = ChildGroup::spawn(&mut shell("sleep 60; exit 0")).expect("starts");
-        drop(group.watch.stdin.take());
+    fn children_end_when_the_leash_is_cut() {
+        let group = ChildGroup::spawn(&mut shell("sleep 60; exit 0")).expect("starts");
+        group.leash().cut();
         let status = group.wait().expect("ends");
         assert!(!status.success());
     }

@@ -14,7 +14,7 @@ Usage: cargo xtask <command> [arguments]
 
 Commands:
   test [-- <arguments>]         Builds and runs the whole test suite, or what the arguments of `cargo test` select,
-                                and ends with the line `N passed, N failed, N skipped`.
+                                and ends with the line `N passed, N failed, N skipped`. Ten minutes of silence end it.
                                 Examples: cargo xtask test -- -p producer
                                           cargo xtask test -- retry -- --nocapture
   tidy                          Checks the house rules that the compiler cannot check (docs/STYLE.md).

@@ -1,15 +1,17 @@
 //! Does the product work? Builds all tests once, runs them all, and counts what passed, failed and was skipped.
 //!
 //! A test that cannot run is skipped, never passed: it says so through `testkit::skip!`, which appends to the
-//! file named by `FLOTILLA_SKIPS`. The last line on standard output is always `N passed, N failed, N skipped`.
+//! file named by `FLOTILLA_SKIPS`. A run that goes quiet is ended and has failed. The last line on standard output is always `N passed, N failed, N skipped`.
 
 mod arguments;
 mod listing;
 mod report;
+mod scratch;
 mod skips;
+mod stream;
 mod tally;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
@@ -20,7 +22,7 @@ use crate::workspace;
 use arguments::Arguments;
 use listing::Binaries;
 use report::{Report, Run};
-use tally::Tally;
+use scratch::Scratch;
 
 /// Builds, runs, reports.
 pub fn run(args: &[String]) -> Result<ExitCode> {
@@ -45,10 +47,14 @@ fn build(arguments: &Arguments) -> Result<Option<Binaries>> {
 }
 
 fn execute(arguments: &Arguments, binaries: &Binaries) -> Result<Report> {
-    let skips_file = SkipsFile::create()?;
+    let directory = workspace::root().join("target/xtask");
+    let (skips_file, scratch) = (SkipsFile::create(&directory)?, Scratch::create(&directory)?);
     let mut command = workspace::cargo();
     // Colours would have to be taken out again before reading the lines.
     command.args(arguments.run()).env("CARGO_TERM_COLOR", "never").env("FLOTILLA_SKIPS", &skips_file.0);
+    if let Some(scratch) = &scratch {
+        command.env("TMPDIR", scratch.path());
+    }
     if workspace::variable("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", test_threads().to_string());
     }
@@ -58,8 +64,9 @@ fn execute(arguments: &Arguments, binaries: &Binaries) -> Result<Report> {
     let group = ChildGroup::spawn(&mut command)?;
     // The command holds our copy of the writing end; the reader would wait for it forever.
     drop(command);
+    let leash = group.leash();
     let waiting = std::thread::spawn(move || group.wait());
-    let tally = stream(BufReader::new(output))?;
+    let tally = stream::stream(output, std::io::stdout(), stream::QUIET_MAX, &leash)?;
     let status = waiting.join().map_err(|_| anyhow::anyhow!("the thread that waits for cargo panicked"))??;
     let run = Run {
         tally,
@@ -75,25 +82,12 @@ fn test_threads() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
-/// Passes every line on as it comes, and counts.
-fn stream(mut output: impl BufRead) -> Result<Tally> {
-    let (mut tally, mut stdout, mut line) = (Tally::default(), std::io::stdout(), Vec::new());
-    while output.read_until(b'\n', &mut line)? > 0 {
-        stdout.write_all(&line)?;
-        stdout.flush()?;
-        tally.feed(String::from_utf8_lossy(&line).trim_end());
-        line.clear();
-    }
-    Ok(tally)
-}
-
 /// The file that tests append their skips to; each run has its own, and takes it away again.
 struct SkipsFile(PathBuf);
 
 impl SkipsFile {
-    fn create() -> Result<Self> {
-        let directory = workspace::root().join("target/xtask");
-        std::fs::create_dir_all(&directory).with_context(|| format!("could not create `{}`", directory.display()))?;
+    fn create(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory).with_context(|| format!("could not create `{}`", directory.display()))?;
         let path = directory.join(format!("skips-{}.jsonl", std::process::id()));
         std::fs::write(&path, "").with_context(|| format!("could not write `{}`", path.display()))?;
         Ok(Self(path))

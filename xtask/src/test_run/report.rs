@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::listing::Binaries;
 use super::skips::Skip;
+use super::stream::QUIET_MAX;
 use super::tally::{Outcome, Suite, Tally};
 
 /// Part of the name of every case of a port's contract suite.
@@ -56,6 +57,7 @@ impl Report {
         report.skipped += skips.len();
         report.skip_lines.extend(skips.iter().map(|skip| skip_line(skip, &name(&skip.binary))));
         report.problems.extend(missing(&skips, &run.required));
+        report.problems.extend(stuck(&run.tally, name));
         report.find_problems(run.cargo_succeeded);
         report
     }
@@ -115,6 +117,13 @@ fn skip_line(skip: &Skip, package: &str) -> String {
     let test = if skip.test.is_empty() { "a test" } else { &skip.test };
     let resource = if skip.resource.is_empty() { String::new() } else { format!("{}: ", skip.resource) };
     format!("skipped {package} {test}: {resource}{}", skip.reason)
+}
+
+/// Who was at work when the run had to be ended.
+fn stuck(tally: &Tally, name: impl Fn(&str) -> String) -> Option<String> {
+    let suite = tally.suites.last().filter(|_| tally.is_stuck)?;
+    let tests = if suite.slow.is_empty() { "no test had been called slow".to_owned() } else { suite.slow.join(", ") };
+    Some(format!("nothing was said for {} minutes, so {} was ended; running: {tests}", QUIET_MAX.as_secs() / 60, name(&suite.binary)))
 }
 
 fn missing(skips: &[&Skip], required: &[String]) -> Vec<String> {

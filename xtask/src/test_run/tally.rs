@@ -25,6 +25,8 @@ pub struct Suite {
     /// File name of the binary, or `doc-tests <crate>`.
     pub binary: String,
     pub tests: Vec<(String, Outcome)>,
+    /// Tests that libtest has called slow and that have not ended since.
+    pub slow: Vec<String>,
     /// Absent when the binary died before it could say.
     pub totals: Option<Totals>,
 }
@@ -33,6 +35,8 @@ pub struct Suite {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub suites: Vec<Suite>,
+    /// The run was ended because it said nothing any more.
+    pub is_stuck: bool,
 }
 
 impl Suite {
@@ -62,7 +66,10 @@ impl Tally {
         if let Some(totals) = totals(line) {
             suite.totals = Some(totals);
         } else if let Some(test) = test(line) {
+            suite.slow.retain(|slow| *slow != test.0);
             suite.tests.push(test);
+        } else if let Some(slow) = slow(line) {
+            suite.slow.push(slow);
         }
     }
 }
@@ -87,6 +94,12 @@ fn totals(line: &str) -> Option<Totals> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number = |word: &str| counts.split("; ").find_map(|item| item.trim().strip_suffix(word)?.trim().parse().ok());
     Some(Totals { passed: number("passed")?, failed: number("failed")?, ignored: number("ignored")? })
+}
+
+/// `test a::b has been running for over 60 seconds`.
+fn slow(line: &str) -> Option<String> {
+    let (name, _) = line.strip_prefix("test ")?.split_once(" has been running for over ")?;
+    Some(name.strip_suffix(" - should panic").unwrap_or(name).to_owned())
 }
 
 /// `test a::b ... ok`, `… - should panic ... ok`, `… FAILED`, `… ignored, reason`, each perhaps with a time after it.
@@ -122,6 +135,13 @@ mod tests {
         assert_eq!(suite.totals, Some(Totals { passed: 1, failed: 1, ignored: 1 }));
         assert!(suite.failed("a::c"));
         assert_eq!(suite.tests[2], ("a::d".to_owned(), Outcome::Ignored("needs a server, really".to_owned())));
+    }
+
+    #[test]
+    fn slow_tests_are_known_until_they_end() {
+        let output = "     Running tests/it/main.rs (t/it-0f)\ntest a has been running for over 60 seconds\n\
+             test b - should panic has been running for over 60 seconds\ntest a ... ok\n";
+        assert_eq!(tally(output).suites[0].slow, ["b"]);
     }
 
     #[test]

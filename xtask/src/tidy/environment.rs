@@ -26,6 +26,7 @@ fn of_file(file: &File) -> impl Iterator<Item = Violation> {
 mod tests {
     use super::*;
 
+    /// I11, as a rule; that the checkout keeps it is what `cargo xtask tidy` says.
     #[test]
     fn only_settings_reads_the_environment() {
         let bad = |path: &str, text: &str| check(&[File::new(path, text)]).len();

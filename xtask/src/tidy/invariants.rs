@@ -13,7 +13,7 @@ const DOCUMENT: &str = "ARCHITECTURE.md";
 const PLANNED: RangeInclusive<u32> = 1..=17;
 
 /// The invariants that a test must name today. Add a number when its first test is written; never take one out.
-const TESTED: [u32; 15] = [1, 2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17];
+const TESTED: [u32; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
 
 pub fn check(files: &[File]) -> Vec<Violation> {
     check_tested(files, &TESTED)

@@ -154,6 +154,22 @@ pub fn words<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> 
     })
 }
 
+/// Where the bracket closes that was opened right before `from`; the end when it does not.
+pub fn closing(code: &str, from: usize) -> usize {
+    let mut depth = 1_usize;
+    for (offset, byte) in code.as_bytes()[from..].iter().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return from + offset;
+        }
+    }
+    code.len()
+}
+
 /// Every function with a body: its name and its lines, from `fn` to the closing brace.
 pub fn functions(code: &str) -> Vec<(String, Span)> {
     words(code, "fn").filter_map(|at| function(code, at)).collect()

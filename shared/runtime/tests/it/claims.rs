@@ -3,26 +3,63 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use coordination::{Nudge, Nudges};
 use domain::{JobState, NewJob, Priority};
 use runtime::WorkerConfig;
 use store::Intake;
 use store_sqlite::Plan;
 
-use crate::fleet::{Fleet, SOON, Step};
+use crate::fleet::{Fleet, class, me};
+use crate::player::SOON;
+use crate::script::Step;
 
-#[tokio::test]
+/// The slots are the bound, whatever is queued, hinted and submitted meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn never_more_jobs_run_than_there_are_slots() {
     let fleet = Fleet::new().await;
+    let enqueued = fleet.store.enqueue((0..10).map(|_| fleet.script(&[Step::OnCue])).collect()).await.expect("enqueued");
+    broker::Publisher::publish(&fleet.broker, &enqueued.emissions).await.expect("published");
     let worker = fleet.worker();
-    let mut ids = Vec::new();
-    for _ in 0..40 {
-        ids.push(fleet.submit(fleet.script(&[Step::Talk])).await);
+    let running = || fleet.log.running.load(Ordering::SeqCst);
+    testkit::eventually("four run", SOON, async || running() >= 4).await;
+    let mut ids: Vec<_> = enqueued.accepted.iter().map(|accepted| accepted.job).collect();
+    // Each is written, hinted and would be claimed, if the worker had a slot for it.
+    for _ in 0..10 {
+        ids.push(fleet.submit(fleet.script(&[Step::OnCue])).await);
     }
+    assert_eq!((running(), fleet.broker.depth(&class())), (4, 16), "the worker draws no hint that it has no slot for");
+    let mut queued = 0;
+    for id in &ids {
+        queued += usize::from(fleet.get(*id).await.state == JobState::Queued);
+    }
+    assert_eq!(queued, 16);
+    fleet.log.cue.cancel();
     for id in ids {
         fleet.reaches(id, JobState::Succeeded).await;
     }
-    assert!(fleet.log.running_max.load(Ordering::SeqCst) <= 4);
+    assert_eq!(fleet.log.running_max.load(Ordering::SeqCst), 4);
     worker.stop().await;
+}
+
+/// A handler that holds its thread holds up other handlers, but neither the lease nor claims nor the store.
+#[tokio::test]
+async fn a_handler_that_holds_its_thread_holds_up_nothing_else() {
+    let fleet = Fleet::new().await;
+    let handlers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let config = WorkerConfig { slots: 4, ..WorkerConfig::default() };
+    let worker = fleet.worker_on(config, fleet.registry(), handlers.handle().clone());
+    let id = fleet.submit(fleet.script(&[Step::Block])).await;
+    fleet.log.started(id, 1).await;
+    let other = fleet.submit(fleet.script(&[Step::Succeed])).await;
+    testkit::eventually("the other is claimed", SOON, async || fleet.get(other).await.state == JobState::Running).await;
+    assert_eq!(fleet.attempts().get(&other), None, "it has to wait for the only thread");
+    // The handler learns of it through a renewal of the lease, and by nothing else.
+    fleet.store.cancel(&me(), id, None).await.expect("asked");
+    fleet.coordination.nudge(Nudge::Cancel { job: id });
+    assert_eq!(fleet.reaches(id, JobState::Succeeded).await.error, None);
+    fleet.reaches(other, JobState::Succeeded).await;
+    worker.stop().await;
+    handlers.shutdown_background();
 }
 
 /// I1: stale, doubled and unknown hints are noise, and their slots are free again.
@@ -98,6 +135,7 @@ async fn a_claim_that_failed_is_tried_again() {
     let job =
         testkit::eventually("the job succeeds", SOON, async || Some(fleet.get(id).await).filter(|job| job.state == JobState::Succeeded))
             .await;
+    assert!(!fleet.store.planned_failures().forget(), "the claim failed");
     assert_eq!((job.attempt, job.run), (1, 1));
     worker.stop().await;
 }

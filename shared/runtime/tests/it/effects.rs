@@ -1,9 +1,12 @@
 //! Effects happen once, or a person decides. I6.
 
-use domain::{JobState, TenantId, WaitingFor};
-use store::{Actor, Intake};
+use domain::{JobState, WaitingFor};
+use kinds::Kind;
+use store::Intake;
 
-use crate::fleet::{Fleet, Step};
+use crate::fleet::{Fleet, me};
+use crate::player::SOON;
+use crate::script::{Careful, Checked, Step, payload};
 
 #[tokio::test]
 async fn a_confirmed_effect_is_not_made_again() {
@@ -29,8 +32,8 @@ async fn an_unknown_effect_is_repeated_under_the_same_key_where_its_kind_says_so
 async fn an_unknown_effect_of_a_careful_kind_waits_for_a_person() {
     let fleet = Fleet::new().await;
     let worker = fleet.worker();
-    let id = fleet.submit(fleet.careful(&[Step::EffectUnknown, Step::Effect])).await;
-    let job = testkit::eventually("it waits for a person", crate::fleet::SOON, async || {
+    let id = fleet.submit(fleet.job(Careful::NAME, &payload(&[Step::EffectUnknown, Step::Effect]))).await;
+    let job = testkit::eventually("it waits for a person", SOON, async || {
         fleet.promote().await;
         Some(fleet.get(id).await).filter(|job| job.waiting_for == Some(WaitingFor::Signal))
     })
@@ -41,14 +44,25 @@ async fn an_unknown_effect_of_a_careful_kind_waits_for_a_person() {
 }
 
 #[tokio::test]
+async fn an_unknown_effect_is_verified_first_where_its_kind_can() {
+    let fleet = Fleet::new().await;
+    let worker = fleet.worker();
+    let id = fleet.submit(fleet.job(Checked::NAME, &payload(&[Step::EffectUnknown, Step::Effect]))).await;
+    fleet.reaches(id, JobState::Succeeded).await;
+    let key = id.to_string();
+    assert_eq!(*fleet.log.verified.lock(), vec![key.clone()], "the second time, and only then");
+    assert_eq!(*fleet.log.effects.lock(), vec![key.clone(), key]);
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn an_edited_replay_has_effects_of_its_own() {
     let fleet = Fleet::new().await;
     let worker = fleet.worker();
     let id = fleet.submit(domain::NewJob { max_attempts: 1, ..fleet.script(&[Step::EffectThenFail]) }).await;
     fleet.reaches(id, JobState::Dead).await;
-    let by = Actor { tenant: TenantId::of("default"), name: "test".to_owned(), request_id: "r".to_owned() };
     let edited = r#"{"steps":["effect"]}"#;
-    let replay = fleet.store.retry(&by, id, Some(edited.into())).await.expect("replayed");
+    let replay = fleet.store.retry(&me(), id, Some(edited.into())).await.expect("replayed");
     broker::Publisher::publish(&fleet.broker, &replay.emissions).await.expect("published");
     fleet.reaches(id, JobState::Succeeded).await;
     assert_eq!(*fleet.log.effects.lock(), vec![id.to_string(), format!("{id}.r1")]);

@@ -4,7 +4,9 @@ use domain::JobState;
 use domain::bounds::LEASE_FOR;
 use store::{Reports, Upkeep};
 
-use crate::fleet::{Fleet, SOON, Step};
+use crate::fleet::Fleet;
+use crate::player::SOON;
+use crate::script::Step;
 
 /// I3: rescued while it ran. The first run's end does not count, the second's does, and the worker has a new id.
 #[tokio::test]

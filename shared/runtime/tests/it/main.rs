@@ -1,9 +1,15 @@
 //! The runtime on the embedded engine: every outcome, and every fault that concerns one process.
 
 mod claims;
+mod double;
 mod effects;
 mod fence;
 mod fleet;
+mod leases;
 mod outcomes;
+mod player;
+mod records;
 mod said;
+mod script;
+mod stage;
 mod stopping;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use domain::{FailureClass, JobState, NewJob, WaitingFor};
+use kinds::Kind;
 
-use crate::fleet::{Fleet, Step};
+use crate::fleet::Fleet;
+use crate::player::SOON;
+use crate::script::{Step, Unwritable};
 
 #[tokio::test]
 async fn a_success_keeps_its_result() {
@@ -103,6 +106,20 @@ async fn a_payload_that_does_not_decode_dies_at_once_with_a_reason() {
     worker.stop().await;
 }
 
+/// A second attempt would end in the same way, so there is none.
+#[tokio::test]
+async fn a_result_that_cannot_be_kept_kills_the_job_and_says_why() {
+    let fleet = Fleet::new().await;
+    let worker = fleet.worker();
+    let rows = [(fleet.script(&[Step::Boast]), "result_too_large"), (fleet.job(Unwritable::NAME, "{}"), "result_not_json")];
+    for (job, code) in rows {
+        let id = fleet.submit(job).await;
+        let job = fleet.reaches(id, JobState::Dead).await;
+        assert_eq!((job.error.map(|error| error.code), job.attempt, job.result), (Some(code.to_owned()), 1, None));
+    }
+    worker.stop().await;
+}
+
 #[tokio::test]
 async fn a_job_of_an_unknown_kind_waits_for_a_worker_that_knows_it() {
     let fleet = Fleet::new().await;
@@ -112,7 +129,7 @@ async fn a_job_of_an_unknown_kind_waits_for_a_worker_that_knows_it() {
     assert_eq!((parked.waiting_for, parked.attempt), (Some(WaitingFor::NoWorker), 0));
     ignorant.stop().await;
     let worker = fleet.worker();
-    testkit::eventually("the kind is known and the job released", crate::fleet::SOON, async || {
+    testkit::eventually("the kind is known and the job released", SOON, async || {
         let released = store::Upkeep::release(&*fleet.store, 10).await.expect("released");
         broker::Publisher::publish(&fleet.broker, &released.emissions).await.expect("published");
         released.released == 1

@@ -1,15 +1,13 @@
 //! Cancels and drains.
 
 use coordination::{Nudge, Nudges};
-use domain::{JobState, TenantId, WaitingFor};
-use runtime::Drained;
-use store::{Actor, Intake};
+use domain::{JobState, WaitingFor};
+use runtime::{Drained, WorkerConfig};
+use store::Intake;
 
-use crate::fleet::{Fleet, Step};
-
-fn me() -> Actor {
-    Actor { tenant: TenantId::of("default"), name: "test".to_owned(), request_id: "r".to_owned() }
-}
+use crate::fleet::{Fleet, Running, me};
+use crate::player::SOON;
+use crate::script::Step;
 
 async fn cancel_while_it_runs(steps: &[Step]) -> domain::Job {
     let fleet = Fleet::new().await;
@@ -18,10 +16,8 @@ async fn cancel_while_it_runs(steps: &[Step]) -> domain::Job {
     fleet.log.started(id, 1).await;
     fleet.store.cancel(&me(), id, None).await.expect("asked");
     fleet.coordination.nudge(Nudge::Cancel { job: id });
-    let job = testkit::eventually("the job has ended", crate::fleet::SOON, async || {
-        Some(fleet.get(id).await).filter(|job| job.state.is_terminal())
-    })
-    .await;
+    let job =
+        testkit::eventually("the job has ended", SOON, async || Some(fleet.get(id).await).filter(|job| job.state.is_terminal())).await;
     worker.stop().await;
     job
 }
@@ -64,12 +60,25 @@ async fn a_drain_lets_jobs_finish_and_hands_back_the_rest() {
     next.stop().await;
 }
 
+/// While the last of its handlers still runs, a draining worker leaves new work to others, though it has slots for it.
 #[tokio::test]
 async fn a_draining_worker_claims_nothing_more() {
     let fleet = Fleet::new().await;
-    let worker = fleet.worker();
-    assert!(worker.stop().await.clean);
+    let config = || WorkerConfig { slots: 4, drain_grace: SOON, ..WorkerConfig::default() };
+    let Running { shutdown, task } = fleet.worker_with(config(), fleet.registry());
+    let last = fleet.submit(fleet.script(&[Step::OnCue])).await;
+    fleet.log.started(last, 1).await;
+    shutdown.cancel();
     let id = fleet.submit(fleet.script(&[Step::Succeed])).await;
-    assert_eq!(fleet.get(id).await.state, JobState::Queued);
-    assert!(store::Reports::workers(&*fleet.store).await.expect("read").iter().all(|worker| !worker.live), "it has retired");
+    let next = fleet.worker_with(config(), fleet.registry());
+    fleet.reaches(id, JobState::Succeeded).await;
+    assert_eq!(fleet.get(last).await.state, JobState::Running, "all that happened during the drain");
+    fleet.log.cue.cancel();
+    let drained = testkit::within("the first worker drains", SOON, task).await.expect("no panic");
+    assert_eq!(drained, Drained { finished: 1, handed_back: 0, clean: true });
+    let ran_by = fleet.log.ran_by.lock().clone();
+    assert_eq!(ran_by.iter().map(|(job, _)| *job).collect::<Vec<_>>(), [last, id]);
+    assert_ne!(ran_by[0].1, ran_by[1].1, "by two workers");
+    next.stop().await;
+    assert!(store::Reports::workers(&*fleet.store).await.expect("read").iter().all(|worker| !worker.live), "both have retired");
 }

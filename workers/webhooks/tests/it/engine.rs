@@ -106,6 +106,7 @@ impl Engine {
             mint: Arc::clone(&self.mint),
             metrics: Arc::new(Metrics::new().expect("metrics")),
             registry,
+            handlers: tokio::runtime::Handle::current(),
         };
         self.worker = Some(tokio::spawn(Worker::new(parts, WorkerConfig::default()).run(self.shutdown.clone())));
     }

@@ -21,7 +21,7 @@ async fn begun_earlier(engine: &Engine, payload: &str, end: Option<EffectEnd>) -
     let claim = engine.mint.claim(now);
     let claimed =
         engine.store.claim(&Claim { id: claim, worker, class: class(), jobs: vec![id], hints: Vec::new() }).await.expect("claimed");
-    let job = claimed.first().expect("one job");
+    let job = claimed.jobs.first().expect("one job");
     let call = EffectCall { worker, job: id, run: job.run, name: "deliver".to_owned(), key: job.stable_key() };
     assert_eq!(engine.store.effect_begin(&call).await.expect("begun"), EffectState::Intent);
     if let Some(end) = end {
@@ -189,6 +189,21 @@ async fn a_cancelled_delivery_stops_waiting() {
     let job = engine.until(id, JobState::Cancelled).await;
     assert!(job.finished_at.is_some_and(|at| at > Timestamp::default()));
     assert_eq!(engine.recorder.ends(), [EffectEnd::Unknown], "written down, not left open");
+    engine.stop().await;
+}
+
+/// Knowing beats guessing: a receiver that answers soon after the handler was asked to stop is still heard.
+#[tokio::test]
+async fn an_answer_that_comes_soon_after_a_cancel_still_counts() {
+    let (mut engine, receiver) = (Engine::new().await, Receiver::with_secret(secret()).await);
+    engine.endpoint("default", None).await;
+    engine.start();
+    let id = engine.submit(&to(&receiver, "/slow/1000")).await;
+    receiver.ledger().until(|totals| totals.attempts == 1).await;
+    engine.store.cancel(&by(), id, None).await.expect("asked");
+    engine.shared.nudge(Nudge::Cancel { job: id });
+    let job = engine.until(id, JobState::Succeeded).await;
+    assert_eq!(engine.recorder.ends(), [EffectEnd::Confirmed { handle: job.result.expect("a result").to_string() }]);
     engine.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! What `webhooks-worker` promises, seen from outside.
 
+mod answers;
 mod classes;
 mod deliveries;
 mod engine;

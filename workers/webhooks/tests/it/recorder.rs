@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{ClaimId, ClaimedJob, Class, EffectState, JobId, WorkerId};
 use parking_lot::Mutex;
-use store::{Claim, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration};
+use store::{
+    Claim, Claimed, EffectCall, EffectEnd, Renewal, Renewed, Settled, Settlement, StoreError, Until, Work, WorkError, WorkerRegistration,
+};
 use store_sqlite::SqliteStore;
 
 pub struct Recorder {
@@ -37,7 +39,7 @@ impl Work for Recorder {
         self.store.retire(worker).await
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<Vec<ClaimedJob>, WorkError> {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, WorkError> {
         self.store.claim(claim).await
     }
 

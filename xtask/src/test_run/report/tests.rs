@@ -89,6 +89,16 @@ fn a_dead_binary_is_a_failure_with_a_name() {
 }
 
 #[test]
+fn a_run_that_went_quiet_names_what_was_running() {
+    let mut run = run("     Running tests/it.rs (t/it-0f)\ntest c ... ok\ntest d has been running for over 60 seconds\n", &[], false);
+    run.tally.is_stuck = true;
+    let (lines, good) = lines(&run);
+    assert!(!good);
+    assert_eq!(lines[1], "error: nothing was said for 10 minutes, so store-sqlite was ended; running: d");
+    assert_eq!(lines[2], "1 passed, 1 failed, 0 skipped");
+}
+
+#[test]
 fn an_ignored_test_is_skipped_with_its_reason() {
     let output = "     Running tests/it.rs (t/it-0f)\ntest a ... ok\ntest b ... ignored, takes an hour\n\
          test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s\n";
