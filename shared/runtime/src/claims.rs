@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broker::{BrokerError, Delivery, Subscriber};
@@ -156,7 +157,10 @@ impl Claimer {
                 term.parts.metrics.worker_busy.dec();
                 match finished {
                     Some(finished) => settler.settle(finished).await,
-                    None => term.holdings.settled(claim),
+                    None => {
+                        term.abandoned.fetch_add(1, Ordering::AcqRel);
+                        term.holdings.settled(claim);
+                    }
                 }
                 drop(slot);
             };

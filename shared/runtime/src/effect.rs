@@ -59,7 +59,7 @@ impl Permit {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(WorkError::Fenced)) => return Err(fenced(&self.cx)),
                 Ok(Err(WorkError::Store(error))) => {
-                    tracing::warn!(job.id = %self.call.job, error = %error, "an effect's outcome could not be recorded")
+                    tracing::warn!(job.id = %self.call.job, error = %telemetry::chain(&error), "an effect's outcome could not be recorded")
                 }
                 Err(_) => tracing::warn!(job.id = %self.call.job, "recording an effect's outcome took too long"),
             }
@@ -77,7 +77,7 @@ pub(crate) async fn begin(cx: &JobContext, call: EffectCall) -> Result<Effect, F
         Ok(Ok(known)) => known,
         Ok(Err(WorkError::Fenced)) => return Err(fenced(cx)),
         Ok(Err(WorkError::Store(error))) => {
-            tracing::warn!(job.id = %call.job, error = %error, "an effect's intent could not be recorded, so it is not made");
+            tracing::warn!(job.id = %call.job, error = %telemetry::chain(&error), "an effect's intent could not be recorded, so it is not made");
             return Err(away());
         }
         Err(_) => return Err(away()),

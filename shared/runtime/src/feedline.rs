@@ -21,7 +21,7 @@ impl Feedline {
         tokio::spawn(async move {
             while let Some((job, entry)) = receiver.recv().await {
                 if let Err(error) = feed.append(job, entry).await {
-                    tracing::debug!(error = %error, "a live event was lost; the outcome is in the store all the same");
+                    tracing::debug!(error = %telemetry::chain(&error), "a live event was lost; the outcome is in the store all the same");
                 }
             }
         });

@@ -30,6 +30,8 @@ pub(crate) struct Term {
     pub drain: CancellationToken,
     /// Running jobs that were stopped by a drain and given back.
     pub handed_back: AtomicUsize,
+    /// Running jobs whose end nobody records, because the lease was over first; the rescuer gives them back.
+    pub abandoned: AtomicUsize,
     fenced: AtomicBool,
 }
 
@@ -42,6 +44,7 @@ impl Term {
             holdings: Holdings::default(),
             drain: CancellationToken::new(),
             handed_back: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
             fenced: AtomicBool::new(false),
         }
     }

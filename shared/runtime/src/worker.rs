@@ -102,7 +102,7 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
         let feedline = Feedline::start(Arc::clone(&self.parts.feed));
         let Some(subscriber) = self.subscribe(&shutdown).await else { return Drained { clean: true, ..Drained::default() } };
-        let mut abandoned = 0;
+        let mut abandoned = 0_usize;
         loop {
             let Some(lease) = self.register(&shutdown).await else {
                 // Asked to stop while the store is away: what ended may still be waiting to be recorded.
@@ -111,7 +111,7 @@ impl Worker {
             let term = Arc::new(Term::new(Arc::clone(&self.parts), feedline.clone(), lease));
             match self.serve(&term, &*subscriber, &shutdown).await {
                 Some(drained) => return drained,
-                None => abandoned = term.holdings.running(),
+                None => abandoned += term.abandoned.load(Ordering::Acquire) + term.holdings.running(),
             }
         }
     }
@@ -192,7 +192,8 @@ impl Worker {
     }
 
     async fn drain(&self, term: &Arc<Term>, running: &TaskTracker) -> Drained {
-        let at_first = term.holdings.running();
+        // What was somebody else's before is none of the drain's business.
+        let (at_first, lost_before) = (term.holdings.running(), term.abandoned.load(Ordering::Acquire));
         if at_first > 0 {
             let grace_ms = u64::try_from(self.config.drain_grace.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(count = at_first, grace_ms, "draining: waiting for running jobs");
@@ -204,11 +205,12 @@ impl Worker {
         let all_ended = tokio::time::timeout(CANCEL_GRACE * 2, running.wait()).await.is_ok();
         let all_recorded = all_ended && self.all_recorded().await;
         let retired = tokio::time::timeout(FAREWELL, self.parts.work.retire(term.lease.worker())).await;
-        let clean = all_recorded && matches!(retired, Ok(Ok(())));
+        let abandoned = term.abandoned.load(Ordering::Acquire) - lost_before + term.holdings.running();
+        let clean = all_recorded && abandoned == 0 && matches!(retired, Ok(Ok(())));
         if !clean {
             tracing::warn!(worker.id = %term.lease.worker(), "drained, but not everything could be recorded; the rescuer finds the rest");
         }
         let handed_back = term.handed_back.load(Ordering::Acquire);
-        Drained { finished: at_first.saturating_sub(handed_back + term.holdings.running()), handed_back, clean }
+        Drained { finished: at_first.saturating_sub(handed_back + abandoned), handed_back, clean }
     }
 }
