@@ -3,6 +3,7 @@
 
 mod bench;
 mod child_group;
+mod services;
 mod test_run;
 mod tidy;
 mod workspace;
@@ -13,12 +14,22 @@ const HELP: &str = "\
 Usage: cargo xtask <command> [arguments]
 
 Commands:
-  test [-- <arguments>]         Builds and runs the whole test suite, or what the arguments of `cargo test` select,
+  test [--no-services] [-- <arguments>]
+                                Builds and runs the whole test suite, or what the arguments of `cargo test` select,
                                 and ends with the line `N passed, N failed, N skipped`. Ten minutes of silence end it.
+                                Meanwhile it starts the PostgreSQL, RabbitMQ and Redis that these tests need, fresh ones,
+                                thrown away at the end; with `--no-services` none, and tests use what TEST_* name.
                                 Examples: cargo xtask test -- -p producer
                                           cargo xtask test -- retry -- --nocapture
+  services up                   Starts a private PostgreSQL, RabbitMQ and Redis on free ports of 127.0.0.1, below `target`,
+                                or finds them running, and prints their URLs; `. target/services/env` sets them.
+                                What is not installed is installed (Debian, as root), or it says what to install.
+  services down [--wipe]        Stops them. Their data stays for the next `up`, unless it is wiped.
   tidy                          Checks the house rules that the compiler cannot check (docs/STYLE.md).
-  bench core [-- <arguments>]   Measures the embedded engine: cargo bench -p flotilla --bench core -- <arguments>.
+  bench core [embedded|distributed] [-- <arguments>]
+                                Measures both engines, or one: builds the benchmark and the roles in the release profile, starts
+                                fresh servers for the distributed engine, and prints figures beside their targets (raw ones go
+                                to `target/bench`). Arguments: --quick, --rounds N, --no-build. docs/benchmarks.md says what is measured.
   help                          Prints this text.
 
 Environment of `test`:
@@ -33,6 +44,7 @@ fn main() -> ExitCode {
         "help" | "--help" | "-h" => Ok(help()),
         _ if asks_for_help => Ok(help()),
         "test" => test_run::run(rest),
+        "services" => services::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
         unknown => Err(anyhow::anyhow!("there is no command `{unknown}`; `cargo xtask help` lists them")),

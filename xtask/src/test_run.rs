@@ -18,6 +18,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, Result};
 
 use crate::child_group::ChildGroup;
+use crate::services::{self, Services, Starting};
 use crate::workspace;
 use arguments::Arguments;
 use listing::Binaries;
@@ -27,10 +28,16 @@ use scratch::Scratch;
 /// Builds, runs, reports.
 pub fn run(args: &[String]) -> Result<ExitCode> {
     let arguments = Arguments::read(args);
-    let report = match build(&arguments)? {
-        Some(binaries) => execute(&arguments, &binaries)?,
+    let starting = arguments.starts_services().then(|| Starting::of(services::wanted(arguments.packages().as_deref())));
+    let binaries = build(&arguments)?;
+    let services = starting.map(Starting::wait).transpose()?;
+    services.iter().flat_map(Services::started).for_each(|line| println!("started {line}"));
+    let report = match binaries {
+        Some(binaries) => execute(&arguments, &binaries, services.as_ref())?,
         None => Report::of_failed_build(),
     };
+    services.iter().flat_map(Services::complaints).for_each(|complaint| println!("note: {complaint}"));
+    drop(services);
     println!("{report}");
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -46,7 +53,7 @@ fn build(arguments: &Arguments) -> Result<Option<Binaries>> {
     Ok(group.wait()?.success().then_some(binaries))
 }
 
-fn execute(arguments: &Arguments, binaries: &Binaries) -> Result<Report> {
+fn execute(arguments: &Arguments, binaries: &Binaries, services: Option<&Services>) -> Result<Report> {
     let directory = workspace::root().join("target/xtask");
     let (skips_file, scratch) = (SkipsFile::create(&directory)?, Scratch::create(&directory)?);
     let mut command = workspace::cargo();
@@ -54,6 +61,9 @@ fn execute(arguments: &Arguments, binaries: &Binaries) -> Result<Report> {
     command.args(arguments.run()).env("CARGO_TERM_COLOR", "never").env("FLOTILLA_SKIPS", &skips_file.0);
     if let Some(scratch) = &scratch {
         command.env("TMPDIR", scratch.path());
+    }
+    if let Some(services) = services {
+        services.tell(&mut command);
     }
     if workspace::variable("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", test_threads().to_string());

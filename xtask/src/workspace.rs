@@ -18,6 +18,11 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Where programs are looked for.
+pub fn path() -> Option<std::ffi::OsString> {
+    std::env::var_os("PATH")
+}
+
 /// A variable that a person sets to steer a command; blank is the same as absent.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::environment::variable;
+
 /// The file that `cargo xtask test` reads skips from.
 const SKIPS: &str = "FLOTILLA_SKIPS";
 /// Resources, separated by commas, that must not be missing; `all` means every one.
@@ -57,11 +59,6 @@ pub fn skip(resource: &str, reason: &str) {
 #[expect(clippy::print_stderr, reason = "without xtask there is nobody else to tell")]
 fn note(test: &str, reason: &str) {
     eprintln!("skipped {test}: {reason}");
-}
-
-#[expect(clippy::disallowed_methods, reason = "the settings of test runs are none of the product's")]
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_default().trim().to_owned()
 }
 
 fn is_required(resource: &str, list: &str) -> bool {

@@ -12,13 +12,13 @@ enum Place {
     Layer(u8),
     /// For tests: everybody may have it as a dev-dependency, nobody ships it.
     Tests,
-    /// Works on the project, not in it: depends on nothing of ours, and nothing depends on it.
+    /// Works on the project, not in it: needs nothing of ours but what tests need, and nothing depends on it.
     Apart,
 }
 use Place::{Apart, Layer, Tests};
 
 /// Every crate of ours. A new crate starts with a line here.
-const PLACES: [(&str, Place); 20] = [
+const PLACES: [(&str, Place); 21] = [
     ("domain", Layer(0)),
     ("kinds", Layer(1)),
     ("settings", Layer(1)),
@@ -37,6 +37,7 @@ const PLACES: [(&str, Place); 20] = [
     ("flotilla", Layer(5)),
     ("producer", Layer(5)),
     ("scheduler", Layer(5)),
+    ("private-servers", Tests),
     ("testkit", Tests),
     ("xtask", Apart),
 ];
@@ -84,7 +85,9 @@ fn objection(package: &Package, from: Place, to: &str) -> Option<String> {
         return Some(format!("only `{COMPOSITION_ROOT}` knows which adapter is in use"));
     }
     match (from, place(to)?) {
-        (_, Tests) => Some("it is for tests: make it a dev-dependency".to_owned()),
+        // What starts servers for tests is the same for those who run the tests.
+        (Tests | Apart, Tests) => None,
+        (Layer(_), Tests) => Some("it is for tests: make it a dev-dependency".to_owned()),
         (Apart, _) | (_, Apart) => Some("automation stands apart from the product".to_owned()),
         (Layer(from), Layer(to)) if from < to => Some(format!("arrows go down only, and this one goes from layer {from} up to {to}")),
         (Layer(from), Layer(to)) if from == to && package.name != ALL_ROLES => {
@@ -149,6 +152,8 @@ mod tests {
     #[test]
     fn automation_stands_apart() {
         assert_eq!(bad("xtask", "domain"), 1);
+        assert_eq!(bad("xtask", "private-servers"), 0);
+        assert_eq!(bad("bootstrap", "private-servers"), 1);
         assert_eq!(bad("producer", "xtask"), 1);
     }
 
