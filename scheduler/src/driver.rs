@@ -18,6 +18,8 @@ use crate::duty::{Duty, DutyError, Next, Report};
 const PASS_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time between a failed pass and the next, whatever happens meanwhile.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Between two passes of a duty that finds something due and can do nothing about it.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// What is known of a duty in this process.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +97,8 @@ async fn pass<D: Duty>(duty: &Arc<D>, parts: &Parts, board: &Board) -> Due {
             Due::By(match report.next {
                 Next::Idle => idle,
                 Next::Again => Instant::now(),
+                // What is due and was left undone is somebody else's at this moment, or our clock is a little ahead.
+                Next::At(at) if report.did.iter().all(|(_, count)| *count == 0) => idle.min(Instant::now() + at.since(now).max(BREATH)),
                 Next::At(at) => idle.min(Instant::now() + at.since(now)),
             })
         }

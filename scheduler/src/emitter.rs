@@ -1,12 +1,11 @@
-//! Hands emissions to the broker and tells the store what the broker took.
+//! Hands emissions to the broker. What it took is told to the ledger, where there is one, by the broker's adapter.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{BrokerError, Publisher};
+use broker::{Broker, BrokerError};
 use coordination::{Nudge, Nudges};
-use domain::Emission;
-use store::Upkeep;
+use domain::{Emission, EmissionId};
 
 use crate::duty::DutyError;
 
@@ -16,30 +15,33 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The way from a duty to the broker.
 #[derive(Clone)]
 pub struct Emitter {
-    upkeep: Arc<dyn Upkeep>,
-    publisher: Arc<dyn Publisher>,
+    broker: Arc<dyn Broker>,
     nudges: Arc<dyn Nudges>,
 }
 
 impl Emitter {
-    pub fn new(upkeep: Arc<dyn Upkeep>, publisher: Arc<dyn Publisher>, nudges: Arc<dyn Nudges>) -> Self {
-        Self { upkeep, publisher, nudges }
+    pub fn new(broker: Arc<dyn Broker>, nudges: Arc<dyn Nudges>) -> Self {
+        Self { broker, nudges }
     }
 
-    pub(crate) fn publisher(&self) -> &dyn Publisher {
-        &*self.publisher
+    pub(crate) fn broker(&self) -> &dyn Broker {
+        &*self.broker
     }
 
     /// Publishes; what the broker does not take is asked for again by the resend duty.
     pub(crate) async fn emit(&self, emissions: &[Emission]) -> Result<(), DutyError> {
-        if emissions.is_empty() {
-            return Ok(());
-        }
-        let late = |source| BrokerError::Unavailable { doing: "taking emissions", source: Box::new(source) };
-        let taken = tokio::time::timeout(PUBLISH_TIMEOUT, self.publisher.publish(emissions)).await.map_err(late)??;
-        if taken.len() < emissions.len() {
+        if self.offer(emissions).await?.len() < emissions.len() {
             self.nudges.nudge(Nudge::Emissions);
         }
-        Ok(self.upkeep.emissions_sent(&taken).await?)
+        Ok(())
+    }
+
+    /// Publishes, and returns what the broker took.
+    pub(crate) async fn offer(&self, emissions: &[Emission]) -> Result<Vec<EmissionId>, DutyError> {
+        if emissions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let late = |source| BrokerError::Unavailable { doing: "taking emissions", source: Box::new(source) };
+        Ok(tokio::time::timeout(PUBLISH_TIMEOUT, self.broker.publish(emissions)).await.map_err(late)??)
     }
 }

@@ -1,5 +1,5 @@
-//! `scheduler` runs the fleet's housekeeping: promote, release, rescue, resend, retain. Any number of schedulers may run;
-//! there is no leader. It does not run jobs.
+//! `scheduler` runs the fleet's housekeeping: promote, release, rescue, resend, retain, and where the broker is another process
+//! also prepare, reconcile, announce, record, stats. Any number of schedulers may run; there is no leader. It does not run jobs.
 
 mod driver;
 mod duties;
@@ -8,16 +8,16 @@ mod emitter;
 
 use std::sync::Arc;
 
-use broker::Publisher;
+use broker::Broker;
 use coordination::Nudges;
 use domain::Timestamp;
-use store::{Retention, Upkeep};
+use store::{Ledger, Retention, Upkeep};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use driver::{Board, DutyStatus};
-pub use duties::{Promote, Release, Rescue, Resend, Retain};
+pub use duties::{Announce, Prepare, Promote, Reconcile, Record, Release, Rescue, Resend, Retain, Stats};
 pub use duty::{Duty, DutyError, Next, Report};
 pub use emitter::Emitter;
 
@@ -27,7 +27,9 @@ use crate::driver::drive;
 #[derive(Clone)]
 pub struct Parts {
     pub upkeep: Arc<dyn Upkeep>,
-    pub publisher: Arc<dyn Publisher>,
+    /// Where the broker is another process; `None`: it is inside this one, and rebuilt from what is queued.
+    pub ledger: Option<Arc<dyn Ledger>>,
+    pub broker: Arc<dyn Broker>,
     pub nudges: Arc<dyn Nudges>,
     /// The store's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -46,18 +48,38 @@ pub enum Predecessors {
 
 /// Runs every duty until `shutdown`, then waits for those in the middle of a pass.
 pub async fn run(parts: Parts, predecessors: Predecessors, board: Arc<Board>, shutdown: CancellationToken) {
-    let emitter = Emitter::new(Arc::clone(&parts.upkeep), Arc::clone(&parts.publisher), Arc::clone(&parts.nudges));
-    let tasks = TaskTracker::new();
-    tasks.spawn(drive(Promote::new(Arc::clone(&parts.upkeep), emitter.clone()), parts.clone(), Arc::clone(&board), shutdown.clone()));
-    tasks.spawn(drive(Release::new(Arc::clone(&parts.upkeep), emitter.clone()), parts.clone(), Arc::clone(&board), shutdown.clone()));
-    tasks.spawn(drive(
-        Rescue::new(Arc::clone(&parts.upkeep), emitter.clone(), predecessors),
-        parts.clone(),
-        Arc::clone(&board),
-        shutdown.clone(),
-    ));
-    tasks.spawn(drive(Resend::new(Arc::clone(&parts.upkeep), emitter), parts.clone(), Arc::clone(&board), shutdown.clone()));
-    tasks.spawn(drive(Retain::new(Arc::clone(&parts.upkeep), parts.retention), parts, board, shutdown));
-    tasks.close();
-    tasks.wait().await;
+    let emitter = Emitter::new(Arc::clone(&parts.broker), Arc::clone(&parts.nudges));
+    let crew = Crew { tasks: TaskTracker::new(), board, shutdown };
+    crew.put_on(Promote::new(Arc::clone(&parts.upkeep), emitter.clone()), &parts);
+    crew.put_on(Release::new(Arc::clone(&parts.upkeep), emitter.clone()), &parts);
+    crew.put_on(Rescue::new(Arc::clone(&parts.upkeep), emitter.clone(), predecessors), &parts);
+    crew.put_on(Resend::new(Arc::clone(&parts.upkeep), emitter.clone(), parts.ledger.clone()), &parts);
+    crew.put_on(Retain::new(Arc::clone(&parts.upkeep), parts.retention), &parts);
+    if let Some(ledger) = &parts.ledger {
+        put_on_those_of_the_ledger(&crew, &parts, ledger, emitter);
+    }
+    crew.tasks.close();
+    crew.tasks.wait().await;
+}
+
+fn put_on_those_of_the_ledger(crew: &Crew, parts: &Parts, ledger: &Arc<dyn Ledger>, emitter: Emitter) {
+    let (ledger, nudges, metrics) = (|| Arc::clone(ledger), || Arc::clone(&parts.nudges), || Arc::clone(&parts.metrics));
+    crew.put_on(Prepare::new(Arc::clone(&parts.upkeep), metrics()), parts);
+    crew.put_on(Reconcile::new(ledger(), nudges()), parts);
+    crew.put_on(Announce::new(ledger(), emitter), parts);
+    crew.put_on(Record::new(Arc::clone(&parts.broker), ledger(), nudges(), metrics()), parts);
+    crew.put_on(Stats::new(ledger(), metrics()), parts);
+}
+
+/// The duties that run here.
+struct Crew {
+    tasks: TaskTracker,
+    board: Arc<Board>,
+    shutdown: CancellationToken,
+}
+
+impl Crew {
+    fn put_on<D: Duty>(&self, duty: D, parts: &Parts) {
+        self.tasks.spawn(drive(duty, parts.clone(), Arc::clone(&self.board), self.shutdown.clone()));
+    }
 }

@@ -32,7 +32,7 @@ async fn a_dead_job_is_run_again() {
     let job = b.submitted().await;
     b.kill(job).await;
     let class = Class { queue: QueueName::of("demo"), priority: Priority::Normal };
-    let worker = b.broker.subscribe(Subscription::Queues(vec![class.queue.clone()])).await.expect("subscribes");
+    let worker = b.broker.subscribe(Subscription::Queues(vec![class.queue.clone()]), 10).await.expect("subscribes");
     worker.take(1).await.expect("takes").into_iter().for_each(Delivery::ack);
     drop(worker);
     let before = b.broker.depth(&class);

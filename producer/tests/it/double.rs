@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use broker::{BrokerError, Lack, Publisher};
-use domain::{Emission, EmissionId, JobId, KindInfo, NewJob, QueueName, TenantId};
+use domain::{DeadNotice, Emission, EmissionId, JobId, KindInfo, NewJob, QueueName, TenantId};
 use store::{Acceptance, ActError, Actor, EnqueueError, Enqueued, Intake, Remembered, Replay, StoreError};
 use tokio::sync::Semaphore;
 
@@ -111,6 +111,10 @@ impl Publisher for Broken {
     }
 
     async fn refilled(&self, _: &Lack) {}
+
+    async fn announce(&self, _: &[DeadNotice]) -> Result<Vec<JobId>, BrokerError> {
+        Err(away())
+    }
 }
 
 fn away() -> BrokerError {

@@ -15,6 +15,8 @@ use crate::emitter::Emitter;
 
 /// Two lease times: long enough for workers that were cut off, too, to renew or to record what they buffered.
 const QUIET: Duration = LEASE_FOR.saturating_mul(2);
+/// A shorter outage, with the time between two passes, ends no lease: the last renewal of each is a quarter of it ago at most.
+const OUTAGE_MIN: Duration = Duration::from_secs(LEASE_FOR.as_secs() / 2);
 
 /// Jobs of workers whose lease is over.
 pub struct Rescue {
@@ -69,7 +71,18 @@ impl Duty for Rescue {
         if self.is_quiet().await? {
             return Ok(Report { did: vec![("quiet", 1)], next: Next::Idle });
         }
-        let rescued = self.upkeep.rescue(PASS_ROWS_MAX).await?;
+        let began = Instant::now();
+        let rescued = match self.upkeep.rescue(PASS_ROWS_MAX).await {
+            Ok(rescued) => rescued,
+            Err(error) => {
+                // A pass that failed by itself, with the store there, is no outage to be quiet after. One that took long may have
+                // been: then leases are over of workers that could not renew.
+                if began.elapsed() < OUTAGE_MIN && self.upkeep.release(0).await.is_ok() {
+                    *self.patience.lock() = QuietTime::Over;
+                }
+                return Err(error.into());
+            }
+        };
         *self.patience.lock() = QuietTime::Over;
         for worker in &rescued.workers {
             tracing::warn!(duty = Self::NAME, worker.id = %worker, "a worker's lease is over: giving back what it ran");

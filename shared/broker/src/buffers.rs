@@ -1,28 +1,25 @@
-//! Which class gives the next id: stride scheduling by weight, work-conserving, idle classes enter at the front
-//! (queue-core, decision 6).
+//! What does the embedded broker hold, and which ids does it give next? First in, first out in each class; between classes as
+//! [`Strides`] says.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use domain::{Class, JobId};
 
-/// One whole share; a class advances by this over its weight for each id it gives.
-const STRIDE: u64 = 1 << 16;
+use crate::strides::{Pass, Strides};
 
 #[derive(Debug, Default)]
 struct Buffer {
     ids: VecDeque<JobId>,
     /// The same ids: what is told twice is held once.
     held: HashSet<JobId>,
-    /// Virtual time at which this class is next due; the smallest goes first.
-    pass: u64,
+    pass: Pass,
 }
 
 /// Ids in hand, by class.
 #[derive(Debug, Default)]
 pub struct Buffers {
     classes: BTreeMap<Class, Buffer>,
-    /// The pass of the class that gave last: where a class that was idle enters.
-    now: u64,
+    strides: Strides,
 }
 
 impl Buffers {
@@ -53,37 +50,35 @@ impl Buffers {
     /// Takes up to `ids_max` ids from the classes that `open` allows, grouped by class in the order of the first draw.
     pub fn take(&mut self, ids_max: usize, open: impl Fn(&Class) -> bool) -> Vec<(Class, Vec<JobId>)> {
         let mut taken: Vec<(Class, Vec<JobId>)> = Vec::new();
-        for _ in 0..ids_max {
-            let Some((class, id)) = self.next(&open) else { break };
+        let mut room = ids_max;
+        while room > 0 {
+            let Some((class, ids)) = self.next(room, &open) else { break };
+            room -= ids.len();
             match taken.iter_mut().find(|(of, _)| *of == class) {
-                Some((_, ids)) => ids.push(id),
-                None => taken.push((class, vec![id])),
+                Some((_, given)) => given.extend(ids),
+                None => taken.push((class, ids)),
             }
         }
         taken
     }
 
-    fn next(&mut self, open: impl Fn(&Class) -> bool) -> Option<(Class, JobId)> {
-        let waiting = self.classes.iter_mut().filter(|(class, buffer)| !buffer.ids.is_empty() && open(class));
-        // Equal passes: the more important class first.
-        let (class, buffer) = waiting.min_by_key(|(class, buffer)| (buffer.pass, std::cmp::Reverse(class.priority)))?;
-        self.now = buffer.pass;
-        buffer.pass += STRIDE / u64::from(class.priority.weight());
-        let id = buffer.ids.pop_front()?;
-        buffer.held.remove(&id);
-        Some((class.clone(), id))
+    /// The class that is due gives until another one is, at most `ids_max`.
+    fn next(&mut self, ids_max: usize, open: impl Fn(&Class) -> bool) -> Option<(Class, Vec<JobId>)> {
+        let waiting = self.classes.iter().filter(|(class, buffer)| !buffer.ids.is_empty() && open(class));
+        let (class, run) = self.strides.next(waiting.map(|(class, buffer)| (class, buffer.pass)))?;
+        let class = class.clone();
+        let buffer = self.classes.get_mut(&class)?;
+        let ids: Vec<JobId> = buffer.ids.drain(..run.min(ids_max).min(buffer.ids.len())).collect();
+        ids.iter().for_each(|id| _ = buffer.held.remove(id));
+        self.strides.charge(&class, &mut buffer.pass, ids.len());
+        Some((class, ids))
     }
 
-    /// The class's buffer. One that was empty has saved nothing up: it goes on at the present time. Nor is it forgiven what it
-    /// took just before it ran empty, or a class that trickles would starve the others.
+    /// The class's buffer, ready to be added to.
     fn entering(&mut self, class: &Class) -> &mut Buffer {
-        if !self.classes.contains_key(class) {
-            self.classes.insert(class.clone(), Buffer::default());
-        }
-        let now = self.now;
         let buffer = self.classes.entry(class.clone()).or_default();
         if buffer.ids.is_empty() {
-            buffer.pass = buffer.pass.max(now);
+            self.strides.enter(&mut buffer.pass);
         }
         buffer
     }

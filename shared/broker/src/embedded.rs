@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::bounds::{EMBEDDED_CLASS_IDS_MAX, EMBEDDED_LOW_WATER_PARTS};
-use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName};
+use domain::{Class, ClassMark, DeadNotice, Emission, EmissionId, JobId, Pace, Priority, QueueName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::{Answer, Broker, BrokerError, Buffers, Delivery, Lack, Publisher, Receipt, Subscriber, Subscription};
+use crate::{Answer, Broker, BrokerError, Buffers, DeadLetter, DeadLetters, Delivery, Lack, Publisher, Receipt, Subscriber, Subscription};
 
 /// How often every class is compared with the store. What the broker holds already is told once, so a look costs a scan.
 const DOUBT_EVERY: Duration = Duration::from_secs(15);
@@ -135,12 +135,31 @@ impl Publisher for EmbeddedBroker {
             state.lacking.remove(&lack.class);
         }
     }
+
+    /// Outside this process there is nobody to tell: the store's dead letters are all there is.
+    async fn announce(&self, notices: &[DeadNotice]) -> Result<Vec<JobId>, BrokerError> {
+        Ok(notices.iter().map(|notice| notice.job).collect())
+    }
 }
 
 #[async_trait]
 impl Broker for EmbeddedBroker {
-    async fn subscribe(&self, to: Subscription) -> Result<Box<dyn Subscriber>, BrokerError> {
+    async fn subscribe(&self, to: Subscription, _slots: u32) -> Result<Box<dyn Subscriber>, BrokerError> {
         Ok(Box::new(EmbeddedSubscriber { shared: Arc::clone(&self.shared), to, closed: AtomicBool::new(false) }))
+    }
+
+    async fn dead_letters(&self) -> Result<Box<dyn DeadLetters>, BrokerError> {
+        Ok(Box::new(NoDeadLetters))
+    }
+}
+
+/// Only this process puts anything into the embedded broker, and all of it is hints.
+struct NoDeadLetters;
+
+#[async_trait]
+impl DeadLetters for NoDeadLetters {
+    async fn next(&self) -> Result<DeadLetter, BrokerError> {
+        std::future::pending().await
     }
 }
 
@@ -183,6 +202,12 @@ impl Subscriber for EmbeddedSubscriber {
         self.closed.store(true, Ordering::Release);
         self.shared.arrived.notify_waiters();
     }
+
+    fn marks(&self) -> Vec<ClassMark> {
+        Vec::new()
+    }
+
+    fn pace(&self, _pace: &Pace) {}
 }
 
 struct EmbeddedReceipt {

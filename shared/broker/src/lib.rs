@@ -4,15 +4,19 @@
 mod buffers;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod dead_letter;
 mod delivery;
 mod embedded;
+mod strides;
 
 use async_trait::async_trait;
-use domain::{Class, Emission, EmissionId, QueueName};
+use domain::{Class, ClassMark, DeadNotice, Emission, EmissionId, JobId, Pace, QueueName, Timestamp, Unsent};
 
 pub use buffers::Buffers;
+pub use dead_letter::{DeadContent, DeadLetter, DeadLetters};
 pub use delivery::{Answer, Delivery, Receipt};
 pub use embedded::EmbeddedBroker;
+pub use strides::{Pass, Strides};
 
 /// The broker could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +49,9 @@ pub trait Publisher: Send + Sync {
     /// Makes sure that these queues exist, in all five classes. Repeating it is harmless.
     async fn declare(&self, queues: &[QueueName]) -> Result<(), BrokerError>;
 
-    /// Hands over emissions, and returns the ids of those the broker has taken. The others were refused
-    /// (its class is full) and will show up as a [`Lack`].
+    /// Hands over emissions, and returns the ids of those that were taken. The others were refused (its class, or what waits
+    /// to be sent, is full) and will show up as a [`Lack`] or stay unconfirmed in the ledger. Where the broker is another
+    /// process, taken means "on its way": what arrived is told to the [`Ledger`]. Never waits for the broker.
     async fn publish(&self, emissions: &[Emission]) -> Result<Vec<EmissionId>, BrokerError>;
 
     /// Classes that may lack hints and have room for them: after a start, a loss, or a refusal.
@@ -54,6 +59,18 @@ pub trait Publisher: Send + Sync {
 
     /// Everything that was queued when `lack` was reported has been published.
     async fn refilled(&self, lack: &Lack);
+
+    /// Tells operators and other systems of jobs that died, at least once each. Returns those that were told.
+    async fn announce(&self, notices: &[DeadNotice]) -> Result<Vec<JobId>, BrokerError>;
+}
+
+/// What a broker outside this process reports about emissions; the ledger's side. Called from the adapter's own tasks: must not block.
+pub trait Ledger: Send + Sync {
+    /// The broker has confirmed this message, published at `at`.
+    fn confirmed(&self, emission: EmissionId, at: Timestamp);
+
+    /// The broker may not hold these any more.
+    fn doubt(&self, unsent: Unsent);
 }
 
 /// The receiving side of one worker process.
@@ -65,6 +82,12 @@ pub trait Subscriber: Send + Sync {
 
     /// Ends the subscription: waiting and later calls of `take` return `Closed`.
     fn close(&self);
+
+    /// How far each class has come, for the reconciliation of ledger and broker. Empty where there is no ledger.
+    fn marks(&self) -> Vec<ClassMark>;
+
+    /// How long jobs of a queue take, which decides how many hints are held ready.
+    fn pace(&self, pace: &Pace);
 }
 
 /// Which queues a worker draws from.
@@ -78,5 +101,9 @@ pub enum Subscription {
 /// A broker of either kind.
 #[async_trait]
 pub trait Broker: Publisher {
-    async fn subscribe(&self, to: Subscription) -> Result<Box<dyn Subscriber>, BrokerError>;
+    /// Draws hints for a worker with `slots` slots.
+    async fn subscribe(&self, to: Subscription, slots: u32) -> Result<Box<dyn Subscriber>, BrokerError>;
+
+    /// What the broker has dead-lettered.
+    async fn dead_letters(&self) -> Result<Box<dyn DeadLetters>, BrokerError>;
 }

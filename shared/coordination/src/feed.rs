@@ -62,9 +62,11 @@ pub struct FeedPage {
     pub gap: bool,
 }
 
-/// Bounded per job; the oldest events go first.
+/// Bounded per job in events and in bytes; the oldest events go first, the newest always stays.
 #[async_trait]
 pub trait Feed: Send + Sync {
+    /// Adds to the end. An event that is not newer than the last one changes nothing: it was doubled, or its worker was
+    /// replaced by a later run.
     async fn append(&self, job: JobId, entry: FeedEntry) -> Result<(), CoordinationError>;
 
     /// Up to `limit` entries after `after` (or from the oldest that is kept), without waiting.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::JobId;
-use domain::bounds::{FEED_BYTES_MAX, FEED_EVENTS_MAX, FEED_JOBS_MAX, NUDGES_BEHIND_MAX};
+use domain::bounds::{FEED_BYTES_MAX, FEED_EVENTS_MAX, FEED_JOB_BYTES_MAX, FEED_JOBS_MAX, NUDGES_BEHIND_MAX};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
@@ -16,7 +16,7 @@ pub struct InProcess {
     feeds: Mutex<Feeds>,
     /// Told when a job has its first event.
     appeared: Notify,
-    nudges: broadcast::Sender<Nudge>,
+    nudges: broadcast::Sender<Option<Nudge>>,
 }
 
 impl Default for InProcess {
@@ -50,7 +50,7 @@ impl Feeds {
         }
         let ring = self.rings.entry(job).or_default();
         self.bytes += ring.push(entry);
-        while ring.entries.len() > FEED_EVENTS_MAX || (ring.entries.len() > 1 && ring.bytes > FEED_BYTES_MAX / 4) {
+        while ring.entries.len() > FEED_EVENTS_MAX || (ring.entries.len() > 1 && ring.bytes > FEED_JOB_BYTES_MAX) {
             self.bytes -= ring.drop_oldest();
         }
         while self.order.len() > FEED_JOBS_MAX || self.bytes > FEED_BYTES_MAX {
@@ -71,6 +71,9 @@ impl Feeds {
 impl Ring {
     /// Returns how many bytes it grew by.
     fn push(&mut self, entry: FeedEntry) -> usize {
+        if self.entries.back().is_some_and(|last| entry.id <= last.id) {
+            return 0;
+        }
         let size = size_of_entry(&entry);
         self.ended = entry.event == FeedEvent::Ended;
         self.entries.push_back(entry);
@@ -146,7 +149,7 @@ impl Feed for InProcess {
 impl Nudges for InProcess {
     fn nudge(&self, nudge: Nudge) {
         // An error means that nobody listens, which is no error.
-        let _ = self.nudges.send(nudge);
+        let _ = self.nudges.send(Some(nudge));
     }
 
     fn listen(&self) -> NudgeListener {

@@ -27,18 +27,19 @@ pub trait Nudges: Send + Sync {
 /// One listener's view.
 #[derive(Debug)]
 pub struct NudgeListener {
-    receiver: broadcast::Receiver<Nudge>,
+    receiver: broadcast::Receiver<Option<Nudge>>,
 }
 
 impl NudgeListener {
-    pub fn new(receiver: broadcast::Receiver<Nudge>) -> Self {
+    /// What an adapter sends: a nudge, or `None` when it knows that some were missed.
+    pub fn new(receiver: broadcast::Receiver<Option<Nudge>>) -> Self {
         Self { receiver }
     }
 
     /// The next nudge; `None` when some were missed: look at everything. Pends for ever when no sender is left.
     pub async fn next(&mut self) -> Option<Nudge> {
         match self.receiver.recv().await {
-            Ok(nudge) => Some(nudge),
+            Ok(nudge) => nudge,
             Err(broadcast::error::RecvError::Lagged(_)) => None,
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }

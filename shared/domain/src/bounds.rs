@@ -82,6 +82,8 @@ pub const DEAD_KEPT: Duration = days(30);
 pub const STOPPED_KEPT: Duration = days(7);
 /// How long a worker is shown after its lease ended.
 pub const WORKER_KEPT: Duration = days(1);
+/// How long the figures of queues are kept.
+pub const STATS_KEPT: Duration = days(2);
 /// How long the audit log goes back.
 pub const AUDIT_KEPT: Duration = days(400);
 
@@ -93,14 +95,51 @@ pub const RESEND_CLASS_IDS_MAX: usize = 20_000;
 pub const EMBEDDED_LOW_WATER_PARTS: usize = 8;
 /// Ids in one broker message (queue-core, decision 7).
 pub const EMISSION_IDS_MAX: usize = 32;
+/// How long an emission may stay unconfirmed before it is sent again; doubled with each try, up to [`EMISSION_RETRY_MAX`].
+pub const EMISSION_RETRY_AFTER: Duration = Duration::from_secs(5);
+pub const EMISSION_RETRY_MAX: Duration = Duration::from_secs(60);
+/// How long the broker may hold an emission before workers' progress says that it was lost.
+pub const RECONCILE_AFTER: Duration = Duration::from_secs(15);
+/// Broker messages that were no hints and are kept for people to look at.
+pub const POISON_KEPT_MAX: usize = 10_000;
+/// Partitions of the job table that exist ahead of time (queue-core, decision 5).
+pub const PARTITIONS_AHEAD: u32 = 8;
+/// With fewer left ahead, operators are told.
+pub const PARTITIONS_AHEAD_MIN: u32 = 3;
+/// Jobs that must be removable for an old partition to be compacted; fewer are deleted one by one.
+pub const COMPACT_ROWS_MIN: usize = 10_000;
+/// Jobs that may have to be kept of a partition that is compacted: they are copied.
+pub const COMPACT_KEPT_MAX: usize = 20_000;
+/// Claims that a worker has settled and of which its next renewal tells the store.
+pub const ENDED_CLAIMS_MAX: usize = 20_000;
+/// Messages of one class that a worker holds unacknowledged (queue-core, decision 7).
+pub const PREFETCH_MESSAGES_MAX: u16 = 128;
+/// Emissions that wait to be sent to RabbitMQ; what does not fit stays unconfirmed in the ledger.
+pub const RABBIT_OUTBOX_MAX: usize = 4_096;
+/// Messages sent to RabbitMQ that it has not confirmed yet.
+pub const RABBIT_WINDOW_MAX: usize = 1_000;
+/// Dead letters of RabbitMQ that are read ahead.
+pub const RABBIT_DEAD_LETTERS_MAX: u16 = 16;
+/// Bytes of a broker message that are kept when it turns out to be no hint.
+pub const POISON_SAMPLE_BYTES_MAX: usize = 1024;
 /// Jobs that one worker process may be told to run at the same time.
 pub const WORKER_SLOTS_MAX: u32 = 10_000;
 /// Live events on their way from handlers to the feed; what does not fit is a gap for readers.
 pub const FEEDLINE_EVENTS_MAX: usize = 4_096;
+/// Nudges on their way to the other processes; those that find no room become one "look at everything".
+pub const NUDGES_OUT_MAX: usize = 1_024;
 /// Nudges a listener may be behind before it is told to look at everything.
 pub const NUDGES_BEHIND_MAX: usize = 1_024;
 /// Events the live feed keeps for one job.
 pub const FEED_EVENTS_MAX: usize = 512;
+/// Bytes the live feed keeps for one job.
+pub const FEED_JOB_BYTES_MAX: usize = FEED_BYTES_MAX / 4;
+/// How long the shared live feed keeps a job's events after the last one.
+pub const FEED_KEPT: Duration = hours(1);
+/// How long it keeps them after the end of a run: by then the outcome, the log and the output are in the store.
+pub const FEED_KEPT_ENDED: Duration = Duration::from_secs(300);
+/// Jobs of the shared live feed that one process is told about at once; those who follow more look by themselves.
+pub const FEED_FOLLOWED_MAX: usize = 4_096;
 /// Jobs the in-process live feed keeps events of.
 pub const FEED_JOBS_MAX: usize = 4_096;
 /// Bytes the in-process live feed keeps in all.
@@ -150,10 +189,15 @@ const _: () = {
     assert!(SUCCEEDED_KEPT.as_secs() >= IDEMPOTENCY_KEPT.as_secs(), "a remembered key must find its job");
     assert!(CRASHES_MAX > 1, "one crash must not kill a job");
     assert!(RESEND_CLASS_IDS_MAX > EMBEDDED_CLASS_IDS_MAX / EMBEDDED_LOW_WATER_PARTS, "a refill must bring more than repeats");
+    assert!(2 * FEED_OUTPUT_BYTES_MAX < FEED_JOB_BYTES_MAX, "a job must keep more than its last event");
+    assert!(FEED_KEPT_ENDED.as_secs() <= FEED_KEPT.as_secs(), "an end must not make events live longer");
     assert!(FEED_OUTPUT_BYTES_MAX < FEED_BYTES_MAX, "the feed must hold at least one event");
     assert!(RESULT_BYTES_MAX < SETTLE_FLUSH_BYTES_MAX, "a flush must hold at least one result");
     assert!(WORKER_SLOTS_MAX as usize <= SETTLE_BUFFER_MAX, "every running job must find room for its end");
     assert!(EMISSION_IDS_MAX <= FLUSH_JOBS_MAX, "one message must fit one claim");
+    assert!(PARTITIONS_AHEAD_MIN < PARTITIONS_AHEAD, "a fresh database must not be short of partitions");
+    assert!(FLUSH_JOBS_MAX < COMPACT_ROWS_MIN, "what one pass deletes is no reason to compact");
+    assert!(RABBIT_WINDOW_MAX <= RABBIT_OUTBOX_MAX, "what is on its way is less than what may wait");
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX < PAGE_SCAN_ROWS_MAX, "pages nest in scans");
     assert!(BATCHES_BYTES_MAX >= 2 * BATCH_BYTES_MAX, "one batch must always get through, whatever the others hold");
     assert!(BATCHES_MAX * BATCH_BYTES_MAX <= BATCHES_BYTES_MAX, "every turn must be able to hold a full batch");

@@ -159,7 +159,7 @@ impl Claimer {
                     Some(finished) => settler.settle(finished).await,
                     None => {
                         term.abandoned.fetch_add(1, Ordering::AcqRel);
-                        term.holdings.settled(claim);
+                        term.holdings.settled(claim, false);
                     }
                 }
                 drop(slot);

@@ -1,10 +1,11 @@
 //! What a worker holds at this moment: its claims, and the jobs it runs with the means to stop them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use domain::{ClaimId, JobId, Progress, Run, Timestamp, WorkerId};
+use domain::bounds::ENDED_CLAIMS_MAX;
+use domain::{ClaimId, ClassMark, JobId, Progress, Run, Timestamp, WorkerId};
 use parking_lot::Mutex;
 use store::Renewal;
 use tokio_util::sync::CancellationToken;
@@ -51,9 +52,25 @@ pub(crate) struct Holdings {
 
 #[derive(Default)]
 struct Inner {
-    /// Claims in flight or with unsettled jobs, with the number of those; 0 while in flight.
-    claims: HashMap<ClaimId, usize>,
+    /// Claims in flight or with unsettled jobs.
+    claims: HashMap<ClaimId, Held>,
     running: HashMap<(JobId, Run), Running>,
+    /// Claims that are settled to the last job, and of which the store was not told yet.
+    ended: Vec<ClaimId>,
+}
+
+/// What is left of a claim.
+struct Held {
+    /// Its unsettled jobs; 0 while in flight.
+    left: usize,
+    /// The ends of all the others are recorded, so that the store need not look for them.
+    all_recorded: bool,
+}
+
+impl Held {
+    fn of(left: usize) -> Self {
+        Self { left, all_recorded: true }
+    }
 }
 
 struct Running {
@@ -66,7 +83,7 @@ struct Running {
 impl Holdings {
     /// Before a claim is sent, so that a renewal in between does not take its jobs for strangers.
     pub(crate) fn claiming(&self, claim: ClaimId) {
-        self.inner.lock().claims.insert(claim, 0);
+        self.inner.lock().claims.insert(claim, Held::of(0));
     }
 
     /// A claim was answered with `jobs` jobs.
@@ -75,17 +92,23 @@ impl Holdings {
         if jobs == 0 {
             inner.claims.remove(&claim);
         } else {
-            inner.claims.insert(claim, jobs);
+            inner.claims.insert(claim, Held::of(jobs));
         }
     }
 
-    /// A job's end is recorded (or its claim is known to be lost).
-    pub(crate) fn settled(&self, claim: ClaimId) {
+    /// We are done with a job. Not `recorded`: the store may still think that it runs, and finds out by the claim.
+    pub(crate) fn settled(&self, claim: ClaimId, recorded: bool) {
         let mut inner = self.inner.lock();
-        if let Some(left) = inner.claims.get_mut(&claim) {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
+        if let Some(held) = inner.claims.get_mut(&claim) {
+            held.left = held.left.saturating_sub(1);
+            held.all_recorded &= recorded;
+            let all_recorded = held.all_recorded;
+            if held.left == 0 {
                 inner.claims.remove(&claim);
+                // With more of them, the store finds out by itself.
+                if all_recorded && inner.ended.len() < ENDED_CLAIMS_MAX {
+                    inner.ended.push(claim);
+                }
             }
         }
     }
@@ -110,14 +133,20 @@ impl Holdings {
 
     /// What a renewal of `worker` tells: the claims, and progress since the last one. `as_of` was read before this call, so a
     /// claim that is not in here was made after it.
-    pub(crate) fn renewal(&self, worker: WorkerId, as_of: Timestamp) -> Renewal {
+    pub(crate) fn renewal(&self, worker: WorkerId, as_of: Timestamp, marks: Vec<ClassMark>) -> Renewal {
         let mut inner = self.inner.lock();
         let news = inner.running.iter_mut().filter_map(|((job, run), running)| {
             let is_news = std::mem::take(&mut running.is_news);
             Some((*job, *run, running.progress.clone().filter(|_| is_news)?))
         });
         let progress = news.collect();
-        Renewal { worker, as_of, held: inner.claims.keys().copied().collect(), progress }
+        Renewal { worker, as_of, held: inner.claims.keys().copied().collect(), progress, marks, ended: inner.ended.clone() }
+    }
+
+    /// The store was told of these.
+    pub(crate) fn told_of(&self, ended: &[ClaimId]) {
+        let told: HashSet<&ClaimId> = ended.iter().collect();
+        self.inner.lock().ended.retain(|claim| !told.contains(claim));
     }
 
     pub(crate) fn stop(&self, job: JobId, run: Run, why: StopWhy) {
@@ -151,14 +180,32 @@ mod tests {
     fn a_claim_is_held_until_its_last_job_is_settled() {
         let holdings = Holdings::default();
         let claim = ClaimId::from_bytes([1; 16]);
-        let held = || holdings.renewal(WorkerId::from_bytes([2; 16]), Timestamp::default()).held;
+        let held = || holdings.renewal(WorkerId::from_bytes([2; 16]), Timestamp::default(), Vec::new()).held;
         holdings.claiming(claim);
         assert_eq!(held(), vec![claim], "in flight counts as held");
         holdings.claimed(claim, 2);
-        holdings.settled(claim);
+        holdings.settled(claim, true);
         assert_eq!(held(), vec![claim]);
-        holdings.settled(claim);
+        holdings.settled(claim, true);
         assert_eq!(held(), Vec::new());
+    }
+
+    /// I3: what the store still thinks to be running must stay findable by its claim.
+    #[test]
+    fn only_claims_that_are_recorded_to_the_last_job_are_told_as_ended() {
+        let holdings = Holdings::default();
+        let claims = [1, 2].map(|n| ClaimId::from_bytes([n; 16]));
+        let ended = || holdings.renewal(WorkerId::from_bytes([2; 16]), Timestamp::default(), Vec::new()).ended;
+        for claim in claims {
+            holdings.claiming(claim);
+            holdings.claimed(claim, 2);
+            holdings.settled(claim, claim == claims[0]);
+            holdings.settled(claim, true);
+        }
+        assert_eq!(ended(), [claims[0]]);
+        assert_eq!(ended(), [claims[0]], "until the store was told");
+        holdings.told_of(&[claims[0]]);
+        assert_eq!(ended(), []);
     }
 
     #[test]

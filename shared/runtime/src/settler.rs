@@ -78,7 +78,7 @@ impl Settler {
         if let Err(mpsc::error::SendError(finished)) = self.sender.send(finished).await {
             // The next renewal does not name its claim any more, so the store gives it back.
             tracing::error!(job.id = %finished.job, job.run = finished.run, "an end could not be recorded: the settler is gone; the job is handed back");
-            self.term.holdings.settled(finished.claim);
+            self.term.holdings.settled(finished.claim, false);
         }
     }
 }
@@ -95,23 +95,29 @@ fn flush_len(batch: &[Finished]) -> usize {
 
 async fn flush(term: &Term, batch: Vec<Finished>) {
     let (settlements, claims): (Vec<Settlement>, Vec<ClaimId>) = batch.into_iter().map(Finished::into_settlement).unzip();
+    let mut recorded = vec![true; settlements.len()];
     if let Err(error) = record(term, &settlements).await {
         tracing::error!(error = %chain(&error), count = settlements.len(), "ends were refused by the store; recording them one by one");
-        for settlement in &settlements {
-            record_alone(term, settlement).await;
+        for (settlement, recorded) in settlements.iter().zip(&mut recorded) {
+            *recorded = record_alone(term, settlement).await;
         }
     }
-    claims.into_iter().for_each(|claim| term.holdings.settled(claim));
+    for (claim, recorded) in claims.into_iter().zip(recorded) {
+        term.holdings.settled(claim, recorded);
+    }
 }
 
-/// A settlement that the store refuses for what is in it is recorded without that: the job must end all the same.
-async fn record_alone(term: &Term, settlement: &Settlement) {
-    let Err(error) = record(term, std::slice::from_ref(settlement)).await else { return };
+/// A settlement that the store refuses for what is in it is recorded without that: the job must end all the same. Tells whether
+/// its end is recorded.
+async fn record_alone(term: &Term, settlement: &Settlement) -> bool {
+    let Err(error) = record(term, std::slice::from_ref(settlement)).await else { return true };
     let failure = Failure::permanent("end_not_recordable", format!("the store refused to record the attempt's end: {error}"));
     let bare = Settlement { end: End::Dead { failure }, logs: Vec::new(), output: None, progress: None, ..settlement.clone() };
-    if let Err(error) = record(term, &[bare]).await {
-        tracing::error!(job.id = %settlement.job, job.run = settlement.run, error = %chain(&error), "a job's end cannot be recorded; it will be handed back");
+    let recorded = record(term, &[bare]).await;
+    if let Err(error) = &recorded {
+        tracing::error!(job.id = %settlement.job, job.run = settlement.run, error = %chain(error), "a job's end cannot be recorded; it will be handed back");
     }
+    recorded.is_ok()
 }
 
 /// Tries until the store answers. An error is one that trying again cannot mend.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use broker::Subscriber;
 use coordination::{Nudge, NudgeListener};
 use domain::Emission;
 use domain::bounds::{LEASE_RENEW_EVERY, LEASE_RENEW_TIMEOUT};
@@ -25,6 +26,7 @@ pub(crate) struct Term {
     pub parts: Arc<Parts>,
     pub feedline: Feedline,
     pub lease: Lease,
+    pub subscriber: Arc<dyn Subscriber>,
     pub holdings: Holdings,
     /// Somebody asked this worker to drain, through the store.
     pub drain: CancellationToken,
@@ -36,11 +38,12 @@ pub(crate) struct Term {
 }
 
 impl Term {
-    pub(crate) fn new(parts: Arc<Parts>, feedline: Feedline, lease: Lease) -> Self {
+    pub(crate) fn new(parts: Arc<Parts>, feedline: Feedline, lease: Lease, subscriber: Arc<dyn Subscriber>) -> Self {
         Self {
             parts,
             feedline,
             lease,
+            subscriber,
             holdings: Holdings::default(),
             drain: CancellationToken::new(),
             handed_back: AtomicUsize::new(0),
@@ -116,11 +119,12 @@ impl Term {
 
     async fn renew(&self) {
         let as_of = (self.parts.clock)();
-        let renewal = self.holdings.renewal(self.lease.worker(), as_of);
+        let renewal = self.holdings.renewal(self.lease.worker(), as_of, self.subscriber.marks());
         let sent = Instant::now();
         match tokio::time::timeout(LEASE_RENEW_TIMEOUT, self.parts.work.renew(&renewal)).await {
             Ok(Ok(renewed)) => {
                 self.lease.renewed(sent);
+                self.holdings.told_of(&renewal.ended);
                 self.heed(renewed).await;
             }
             Ok(Err(WorkError::Fenced)) => self.lease_lost(),
@@ -140,6 +144,7 @@ impl Term {
         if renewed.handed_back > 0 {
             tracing::warn!(worker.id = %self.lease.worker(), count = renewed.handed_back, "jobs of claims whose replies were lost were handed back");
         }
+        renewed.paces.iter().for_each(|pace| self.subscriber.pace(pace));
         if renewed.drain {
             self.drain.cancel();
         }

@@ -108,7 +108,7 @@ impl Worker {
                 // Asked to stop while the store is away: what ended may still be waiting to be recorded.
                 return Drained { clean: self.all_recorded().await && abandoned == 0, ..Drained::default() };
             };
-            let term = Arc::new(Term::new(Arc::clone(&self.parts), feedline.clone(), lease));
+            let term = Arc::new(Term::new(Arc::clone(&self.parts), feedline.clone(), lease, Arc::clone(&subscriber)));
             match self.serve(&term, &*subscriber, &shutdown).await {
                 Some(drained) => return drained,
                 None => abandoned += term.abandoned.load(Ordering::Acquire) + term.holdings.running(),
@@ -122,11 +122,11 @@ impl Worker {
         tokio::time::timeout(FAREWELL, self.settlers.wait()).await.is_ok()
     }
 
-    async fn subscribe(&self, shutdown: &CancellationToken) -> Option<Box<dyn Subscriber>> {
+    async fn subscribe(&self, shutdown: &CancellationToken) -> Option<Arc<dyn Subscriber>> {
         let mut patience = Patience::default();
         loop {
-            match self.parts.broker.subscribe(self.config.subscription.clone()).await {
-                Ok(subscriber) => return Some(subscriber),
+            match self.parts.broker.subscribe(self.config.subscription.clone(), self.config.slots).await {
+                Ok(subscriber) => return Some(subscriber.into()),
                 Err(error) => tracing::warn!(error = %chain(&error), "could not subscribe; trying again"),
             }
             shutdown.run_until_cancelled(patience.wait()).await?;

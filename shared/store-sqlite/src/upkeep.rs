@@ -1,7 +1,6 @@
 //! How does the port's upkeep reach the writer and the readers?
 
 use async_trait::async_trait;
-use domain::EmissionId;
 use store::{ClassNeed, Emitted, Mint, Promoted, Released, Rescued, Retained, Retention, Store, StoreError, Upkeep};
 
 use crate::SqliteStore;
@@ -49,11 +48,6 @@ impl Upkeep for SqliteStore {
             emitted.emissions.extend(emissions(&queued, &mint, self.now()));
         }
         Ok(emitted)
-    }
-
-    /// There is no ledger here: the embedded broker is rebuilt from `queued` at each start.
-    async fn emissions_sent(&self, _ids: &[EmissionId]) -> Result<(), StoreError> {
-        Ok(())
     }
 
     async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError> {

@@ -118,7 +118,7 @@ impl Write for Renew {
             if is_stranger { strangers.push(id) } else { cancels.push((id, run)) }
         }
         let emissions = hand_back(tx, &strangers).await?;
-        Ok(Ok(Renewed { cancels, handed_back: strangers.len(), emissions, drain }))
+        Ok(Ok(Renewed { cancels, handed_back: strangers.len(), emissions, drain, paces: Vec::new() }))
     }
 }
 

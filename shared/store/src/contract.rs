@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::Store;
+use crate::{Ledger, Store};
 
 pub mod access;
 pub mod adopt;
@@ -25,7 +25,10 @@ pub mod ending;
 pub mod enqueue;
 pub mod group;
 pub mod lease;
+pub mod ledger;
 pub mod listing;
+pub mod missing;
+pub mod notice;
 pub mod park;
 pub mod repeat;
 pub mod replay;
@@ -41,6 +44,11 @@ pub mod walk;
 #[async_trait]
 pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn Store>;
+
+    /// The ledger of the same store, where the engine has one.
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        None
+    }
 
     /// Moves the store's clock forward.
     fn advance(&self, by: Duration);
@@ -61,7 +69,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the dump of a failed case may take.
 const DUMP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs one case on a runtime of its own; for [`crate::contract_suite!`].
+/// Runs one case on a runtime of its own; for [`crate::contract_suite!`] and [`crate::ledger_suite!`].
 ///
 /// # Panics
 /// When the case panics, breaks an invariant or takes too long: the message holds the whole state of the store.

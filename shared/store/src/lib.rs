@@ -1,6 +1,7 @@
 //! `store` is the port through which everything reads and writes jobs. It does not connect, migrate or retry.
 //!
-//! Five roles, each an object-safe trait of domain operations; one adapter implements them all. What an
+//! Five roles, each an object-safe trait of domain operations; one adapter implements them all, and a sixth, the ledger, where
+//! the broker is a process of its own. What an
 //! adapter promises is what the contract suite (feature `contract`) checks, and nothing else is promised.
 //!
 //! Three rules hold for every method:
@@ -15,6 +16,7 @@ mod access;
 pub mod contract;
 mod error;
 mod intake;
+mod ledger;
 mod mint;
 mod reports;
 mod upkeep;
@@ -27,9 +29,10 @@ use domain::Timestamp;
 pub use access::{Access, ApiKey, AuditRow, Endpoint, NewApiKey, Scopes, UnknownScope};
 pub use error::{ActError, EnqueueError, StoreError, WorkError};
 pub use intake::{Acceptance, Accepted, Actor, Enqueued, Intake, Remembered, Replay};
+pub use ledger::{Ledger, Outstanding, PoisonRow, Reconciled};
 pub use mint::Mint;
 pub use reports::{AttemptLog, Depth, JobPage, PageRequest, Reports, TimelineEntry, WorkerRow};
-pub use upkeep::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Retention, Upkeep};
+pub use upkeep::{ClassNeed, Emitted, Prepared, Promoted, Released, Rescued, Retained, Retention, Upkeep};
 pub use work::{
     Claim, Claimed, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::bounds::{DEAD_KEPT, STOPPED_KEPT, SUCCEEDED_KEPT};
-use domain::{Class, Emission, EmissionId, JobState, Timestamp, WorkerId};
+use domain::{Class, Emission, JobState, Timestamp, WorkerId};
 
 use crate::StoreError;
 
@@ -39,6 +39,15 @@ pub struct Rescued {
     /// Jobs that ended as cancelled, because that was asked for.
     pub cancelled: usize,
     pub emissions: Vec<Emission>,
+}
+
+/// Room for what comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Prepared {
+    /// Spans of time that room was made for.
+    pub made: usize,
+    /// Whole spans after the present one that have room; engines that need none say 0.
+    pub ahead: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -111,15 +120,17 @@ pub trait Upkeep: Send + Sync {
     /// exclusive lock on an embedded database): their jobs are rescued at the next pass without waiting for leases.
     async fn bury_predecessors(&self) -> Result<usize, StoreError>;
 
-    /// What the broker must be told again. For a class with `room`, the queued jobs it may not hold, oldest
-    /// first; repeats are harmless. At most `limit` ids.
+    /// What the broker must be told again. For a class with `room`, the queued jobs it may not hold (with a ledger: those it
+    /// has not confirmed), oldest first; repeats are harmless. At most `limit` ids.
     async fn emissions_due(&self, needs: &[ClassNeed], limit: usize) -> Result<Emitted, StoreError>;
 
-    /// The broker has confirmed these.
-    async fn emissions_sent(&self, ids: &[EmissionId]) -> Result<(), StoreError>;
+    /// Makes room for the jobs of the days to come, where an engine needs that: without it jobs cannot be recorded one day.
+    async fn prepare(&self) -> Result<Prepared, StoreError> {
+        Ok(Prepared::default())
+    }
 
     /// Deletes what is kept no longer: ended jobs past their retention with all that belongs to them, expired
     /// keys, workers long dead, old audit rows. Never a live job, nor one that an open key names: a remembered key finds
-    /// its job.
+    /// its job. At most `limit` of each, but an engine that keeps jobs in tables by time may drop or compact one such table besides.
     async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError>;
 }

@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use domain::{
-    ClaimId, ClaimedJob, Class, EffectState, Emission, EmissionId, Failure, JobId, KindInfo, Progress, Run, Timestamp, WaitingFor, WorkerId,
+    ClaimId, ClaimedJob, Class, ClassMark, EffectState, Emission, EmissionId, Failure, JobId, KindInfo, Pace, Progress, Run, Timestamp,
+    WaitingFor, WorkerId,
 };
 
 use crate::{StoreError, WorkError};
@@ -30,6 +31,10 @@ pub struct Renewal {
     /// Every claim it held or had in flight.
     pub held: Vec<ClaimId>,
     pub progress: Vec<(JobId, Run, Progress)>,
+    /// How far it has come with the broker's hints; empty where there is no ledger.
+    pub marks: Vec<ClassMark>,
+    /// Claims that it held, and whose every job it has settled since it last said so: nothing runs under them any more.
+    pub ended: Vec<ClaimId>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -43,6 +48,8 @@ pub struct Renewed {
     pub emissions: Vec<Emission>,
     /// Somebody asked this worker to drain.
     pub drain: bool,
+    /// How long jobs of its queues take, where that matters to the broker.
+    pub paces: Vec<Pace>,
 }
 
 /// A wish to run jobs of one class.

@@ -5,6 +5,7 @@
 
 /// Name and meaning of every field.
 pub const FIELDS: &[(&str, &str)] = &[
+    ("address", "where a process listens"),
     ("attempt", "number of the try, from 1"),
     ("claim.id", "one claim of a worker"),
     ("code", "stable code of a refusal, as clients see it"),
@@ -18,7 +19,11 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("job.kind", "what kind of job"),
     ("job.run", "number of the claim: the fence"),
     ("outcome", "how an attempt ended: `succeeded`, a failure class, `deferred` or `abandoned`"),
+    ("queue.name", "a queue of jobs, or the broker's name of one"),
+    ("queues", "the queues a worker draws from"),
+    ("reason", "why the broker or its reader refused a message, from a fixed list"),
     ("request.id", "the HTTP request; the same as in `x-request-id` and in the body of a refusal"),
+    ("servers", "the servers a process works with, without logins"),
     ("slots", "jobs a worker runs at the same time"),
     ("status", "HTTP status"),
     ("step_secs", "how far a clock was set, in seconds"),

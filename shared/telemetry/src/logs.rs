@@ -45,9 +45,13 @@ impl FromStr for LogFormat {
     }
 }
 
+/// Libraries whose lines are no news: what they report is logged by those who use them. Given directives win.
+const QUIET: &str = "lapin=off";
+
 /// Sets up logging for the process. `also` sees every event whatever is logged: the runtime captures handlers' lines with it.
 pub fn init(format: LogFormat, directives: &str, also: Option<Box<dyn Layer<Registry> + Send + Sync>>) -> Result<(), LogsError> {
-    let filter = EnvFilter::try_new(directives).map_err(|source| LogsError::Directives { text: directives.to_owned(), source })?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{directives}"))
+        .map_err(|source| LogsError::Directives { text: directives.to_owned(), source })?;
     let json = match format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,

@@ -87,6 +87,11 @@ metrics! {
     duty_runs: IntCounterVec = "flotilla_duty_runs_total", ["duty", "result"], "Passes of housekeeping duties: ok or failed.";
     duty_items: IntCounterVec = "flotilla_duty_items_total", ["duty", "what"], "What duties did.";
     duty_seconds: HistogramVec = "flotilla_duty_seconds", ["duty"], "Time a pass of a duty took.";
+    emissions: IntGaugeVec = "flotilla_emissions", ["state"], "Rows of the emission ledger: unconfirmed, or confirmed and held by the broker.";
+    partitions_ahead: IntGaugeVec = "flotilla_partitions_ahead", [], "Partitions of the job table that exist ahead of time.";
+    poison_messages: IntCounterVec = "flotilla_poison_messages_total", ["reason"], "Broker messages that were no hints, recorded by this process.";
+    outbox_items: IntCounterVec = "flotilla_outbox_items_total", ["what"], "What this process told the ledger of the broker's news.";
+    outbox_waiting: IntGauge = "flotilla_outbox_waiting", [], "News of the broker that this process has yet to tell the ledger.";
     store_errors: IntCounterVec = "flotilla_store_errors_total", ["role", "class"], "Calls of the store that failed: unavailable, full or broken.";
     memory_bytes: IntGauge = "flotilla_process_resident_memory_bytes", [], "Resident memory of this process.";
     start_time: Gauge = "flotilla_process_start_time_seconds", [], "When this process started, in seconds since 1970.";

@@ -47,11 +47,11 @@ pub async fn two_subscribers_share_without_doubling(f: &dyn Fixture) {
     assert_eq!(got, ids(0..ALL));
 }
 
-/// I4: wherever a waiting take is dropped - before something arrives, after it, woken or not - somebody gets what arrived.
+/// I4: wherever a waiting take is dropped - before something arrives, after it, woken or not - what arrived is still there.
 pub async fn a_dropped_take_loses_nothing(f: &dyn Fixture) {
     let broker = f.broker(1_000).await;
-    let (subscriber, other) = (all(&*broker).await, all(&*broker).await);
-    for round in (0_u128..40).step_by(4) {
+    let subscriber = all(&*broker).await;
+    for round in (0_u128..30).step_by(3) {
         let before = waiting(subscriber.take(1)).await;
         drop(before);
         publish(&*broker, normal(), ids(round..round + 1)).await;
@@ -68,13 +68,6 @@ pub async fn a_dropped_take_loses_nothing(f: &dyn Fixture) {
         drop(poll_once(&mut awake).await);
         drop(awake);
         assert_eq!(drain(&*subscriber, 1).await, ids(round + 2..round + 3), "dropped after it woke");
-
-        let (first, second) = (waiting(subscriber.take(1)).await, waiting(other.take(1)).await);
-        publish(&*broker, normal(), ids(round + 3..round + 4)).await;
-        drop(first);
-        let taken = tokio::time::timeout(Duration::from_secs(5), second).await.expect("the other is woken").expect("taken");
-        assert_eq!(taken.iter().flat_map(Delivery::jobs).copied().collect::<Vec<_>>(), ids(round + 3..round + 4));
-        taken.into_iter().for_each(Delivery::ack);
     }
 }
 
@@ -83,7 +76,7 @@ pub async fn those_who_wait_for_something_else_keep_no_one_waiting(f: &dyn Fixtu
     let broker = f.broker(1_000).await;
     let idle = QueueName::of("idle");
     broker.declare(std::slice::from_ref(&idle)).await.expect("declared");
-    let elsewhere = broker.subscribe(Subscription::Queues(vec![idle])).await.expect("subscribed");
+    let elsewhere = broker.subscribe(Subscription::Queues(vec![idle]), 10).await.expect("subscribed");
     let subscriber = all(&*broker).await;
     let (first, second) = (waiting(elsewhere.take(1)).await, waiting(subscriber.take(1)).await);
     publish(&*broker, normal(), ids(0..1)).await;
@@ -93,7 +86,7 @@ pub async fn those_who_wait_for_something_else_keep_no_one_waiting(f: &dyn Fixtu
 }
 
 /// A take that has begun and found nothing.
-async fn waiting<F: Future>(take: F) -> Pin<Box<F>> {
+pub(super) async fn waiting<F: Future>(take: F) -> Pin<Box<F>> {
     let mut take = Box::pin(take);
     assert!(poll_once(&mut take).await.is_pending(), "nothing is here yet");
     take

@@ -16,3 +16,4 @@ impl Fixture for EmbeddedFixture {
 }
 
 broker::contract_suite!(EmbeddedFixture);
+broker::in_process_suite!(EmbeddedFixture);

@@ -31,7 +31,7 @@ async fn nobody_becomes_a_stranger() {
     let f = SqliteFixture::new().await;
     let b = Bench::new(&f).await;
     let (worker, id) = (b.worker().await, b.queued().await);
-    let renewal = Renewal { worker, as_of: b.now(), held: Vec::new(), progress: Vec::new() };
+    let renewal = Renewal { worker, as_of: b.now(), held: Vec::new(), progress: Vec::new(), marks: Vec::new(), ended: Vec::new() };
     f.store.set_host_clock(-HOURS);
     let claimed = b.take(worker, id).await;
     assert_eq!(b.store.renew(&renewal).await.expect("renews").handed_back, 0);

@@ -134,7 +134,7 @@ async fn renew() {
             b.cancel(ids[2]).await.expect("asks");
             let progress = vec![(held.id, held.run, Progress { percent: 50, message: None })];
             f.advance(SECOND);
-            Renewal { worker, as_of: b.now(), held: vec![held.claim], progress }
+            Renewal { worker, as_of: b.now(), held: vec![held.claim], progress, marks: Vec::new(), ended: Vec::new() }
         },
         async |store, renewal| store.renew(renewal).await.map(drop),
     )

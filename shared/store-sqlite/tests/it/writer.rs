@@ -33,7 +33,10 @@ async fn a_renewal_overtakes_what_fills_the_store() {
         calls.push(tokio::spawn(async move { store.enqueue(batch).await.map(drop) }));
         eventually("the call waits", SOON, async || f.store.writes_waiting() >= before).await;
     }
-    let (store, renewal) = (f.store(), store::Renewal { worker, as_of: b.now(), held: Vec::new(), progress: Vec::new() });
+    let (store, renewal) = (
+        f.store(),
+        store::Renewal { worker, as_of: b.now(), held: Vec::new(), progress: Vec::new(), marks: Vec::new(), ended: Vec::new() },
+    );
     let renewing = tokio::spawn(async move { store.renew(&renewal).await });
     eventually("the renewal waits too", SOON, async || f.store.writes_waiting() >= CROWD).await;
     drop(held);

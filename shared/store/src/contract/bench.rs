@@ -7,7 +7,7 @@ use domain::bounds::LEASE_FOR;
 use domain::{ClaimId, ClaimedJob, Class, Job, JobFilter, JobId, JobState, KindName, NewJob, Priority, Timestamp, WorkerId};
 
 use super::Fixture;
-use super::sample::{LEASE_OVER, PLENTY, class, kind, kind_info, operator, other_kind, other_queue, queue, tenant, trace};
+use super::sample::{LEASE_OVER, PLENTY, SLACK, class, kind, kind_info, operator, other_kind, other_queue, queue, tenant, trace};
 use crate::{
     Acceptance, ActError, Claim, End, Enqueued, Mint, PageRequest, Promoted, Renewal, Renewed, Rescued, Settled, Settlement, Store,
     WorkError, WorkerRegistration,
@@ -147,7 +147,7 @@ impl Bench {
     pub async fn renew(&self, worker: WorkerId, held: &[ClaimId]) -> Result<Renewed, WorkError> {
         // Everything so far lies before it, also what happened in this very microsecond.
         let as_of = self.now() + Duration::from_micros(1);
-        self.store.renew(&Renewal { worker, as_of, held: held.to_vec(), progress: Vec::new() }).await
+        self.store.renew(&Renewal { worker, as_of, held: held.to_vec(), progress: Vec::new(), marks: Vec::new(), ended: Vec::new() }).await
     }
 
     pub async fn settle(&self, worker: WorkerId, claimed: &ClaimedJob, end: End) -> Settled {
@@ -181,7 +181,7 @@ impl Bench {
     /// Lets the time pass until the waiting job is due, and promotes it.
     pub async fn let_it_fall_due(&self, f: &dyn Fixture, id: JobId) {
         let due = self.read(id).await.run_at;
-        f.advance(due.since(self.now()) + Duration::from_millis(1));
+        f.advance(due.since(self.now()) + SLACK);
         self.promote().await;
         assert_eq!(self.state(id).await, JobState::Queued, "{id} was due at {due}");
     }

@@ -5,7 +5,7 @@ use domain::{ClaimId, JobState, NewJob, Progress, WorkerId};
 
 use super::Fixture;
 use super::bench::Bench;
-use super::sample::{HOUR, LEASE_OVER, SECOND, a_failure, a_success, kind, kind_info, other_kind, other_queue, queue};
+use super::sample::{HOUR, LEASE_OVER, SECOND, SLACK, a_failure, a_success, kind, kind_info, other_kind, other_queue, queue};
 use crate::{End, Renewal, Renewed, Rescued, WorkError, WorkerRow};
 
 async fn row(b: &Bench, worker: WorkerId) -> WorkerRow {
@@ -21,7 +21,11 @@ pub async fn a_registered_worker_is_listed_with_a_lease(f: &mut dyn Fixture) {
     b.store.register(&said).await.expect("registers");
     let row = row(&b, said.id).await;
     assert_eq!((row.name, row.host, row.pid, row.slots, row.version), (said.name, said.host, said.pid, said.slots, said.version));
-    assert!(row.live && row.lease_until >= before + LEASE_FOR && row.lease_until <= b.now() + LEASE_FOR, "{}", row.lease_until);
+    assert!(
+        row.live && row.lease_until + SLACK >= before + LEASE_FOR && row.lease_until <= b.now() + LEASE_FOR + SLACK,
+        "{}",
+        row.lease_until
+    );
     assert_eq!(row.running, 0);
 }
 
@@ -34,7 +38,7 @@ pub async fn a_renewal_extends_the_lease(f: &mut dyn Fixture) {
         let before = b.now();
         assert_eq!(b.renew(worker, &[claimed.claim]).await.expect("is live"), Renewed::default());
         let until = row(&b, worker).await.lease_until;
-        assert!(until >= before + LEASE_FOR && until <= b.now() + LEASE_FOR, "{until}");
+        assert!(until + SLACK >= before + LEASE_FOR && until <= b.now() + LEASE_FOR + SLACK, "{until}");
     }
     assert_eq!(b.rescue().await.retried, 0);
     assert_eq!(row(&b, worker).await.running, 1);
@@ -76,7 +80,14 @@ pub async fn a_fenced_renewal_writes_nothing(f: &mut dyn Fixture) {
     b.store.retire(worker).await.expect("retires");
     let half = Progress { percent: 50, message: None };
     f.advance(SECOND);
-    let renewal = Renewal { worker, as_of: b.now(), held: Vec::new(), progress: vec![(claimed.id, claimed.run, half)] };
+    let renewal = Renewal {
+        worker,
+        as_of: b.now(),
+        held: Vec::new(),
+        progress: vec![(claimed.id, claimed.run, half)],
+        marks: Vec::new(),
+        ended: Vec::new(),
+    };
     assert!(matches!(b.store.renew(&renewal).await, Err(WorkError::Fenced)));
     let job = b.read(claimed.id).await;
     assert_eq!((job.state, job.worker, job.progress), (JobState::Running, Some(worker), None));
@@ -118,7 +129,7 @@ pub async fn what_started_after_the_look_is_no_stranger(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (worker, before) = b.running().await;
     f.advance(SECOND);
-    let renewal = Renewal { worker, as_of: b.now(), held: vec![before.claim], progress: Vec::new() };
+    let renewal = Renewal { worker, as_of: b.now(), held: vec![before.claim], progress: Vec::new(), marks: Vec::new(), ended: Vec::new() };
     f.advance(SECOND);
     let after = b.take(worker, b.queued().await).await;
     b.cancel(after.id).await.expect("asks");
@@ -173,8 +184,14 @@ pub async fn renewals_carry_progress(f: &mut dyn Fixture) {
     let b = Bench::new(f).await;
     let (worker, claimed) = b.running().await;
     let at = |percent| Progress { percent, message: Some(format!("{percent} of 100")) };
-    let renewal =
-        |run, percent| Renewal { worker, as_of: b.now(), held: vec![claimed.claim], progress: vec![(claimed.id, run, at(percent))] };
+    let renewal = |run, percent| Renewal {
+        worker,
+        as_of: b.now(),
+        held: vec![claimed.claim],
+        progress: vec![(claimed.id, run, at(percent))],
+        marks: Vec::new(),
+        ended: Vec::new(),
+    };
     b.store.renew(&renewal(1, 40)).await.expect("renews");
     assert_eq!(b.read(claimed.id).await.progress, Some(at(40)));
     b.store.renew(&renewal(2, 80)).await.expect("renews");

@@ -13,6 +13,8 @@ use crate::{Actor, End, Until};
 
 /// Longer than any lease lasts without a renewal.
 pub const LEASE_OVER: Duration = LEASE_FOR.saturating_add(SECOND);
+/// How far a process's estimate of the store's time may be off on a busy machine.
+pub const SLACK: Duration = Duration::from_millis(250);
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const HOUR: Duration = Duration::from_secs(3_600);
 pub const DAY: Duration = Duration::from_secs(24 * 3_600);

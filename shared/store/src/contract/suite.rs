@@ -5,7 +5,11 @@
 #[macro_export]
 macro_rules! contract_suite {
     ($fixture:expr) => {
-        $crate::store_contract_tests! { $fixture;
+        $crate::contract_suite!($fixture, {});
+    };
+    // `before` runs at the start of each test, and may return from it: for stores that may not be there.
+    ($fixture:expr, $before:block) => {
+        $crate::store_contract_tests! { $fixture, $before;
             enqueue: [
                 a_job_due_now_is_queued_and_emitted,
                 a_submission_is_kept_as_it_was,
@@ -263,20 +267,67 @@ macro_rules! contract_suite {
     };
 }
 
-/// One test per case; not for use outside [`contract_suite!`].
-#[doc(hidden)]
+/// Like [`contract_suite!`], for the ledger of engines that have one.
 #[macro_export]
-macro_rules! store_contract_tests {
-    ($fixture:expr; $($role:ident: [$($case:ident,)*],)*) => {
-        $($crate::store_contract_role! { $fixture; $role: [$($case,)*] })*
+macro_rules! ledger_suite {
+    ($fixture:expr, $before:block) => {
+        $crate::store_contract_tests! { $fixture, $before;
+            ledger: [
+                what_is_taken_in_has_its_rows,
+                what_falls_due_has_its_rows,
+                what_people_and_ends_queue_has_its_rows,
+                a_claim_deletes_exactly_its_hints,
+                a_fenced_claim_leaves_the_rows,
+                unconfirmed_rows_come_up_after_a_while,
+                sending_again_backs_off,
+                sending_again_is_bounded_and_oldest_first,
+                concurrent_schedulers_send_different_rows,
+                rows_without_queued_jobs_go,
+                confirmed_rows_are_not_sent_again,
+                confirming_what_is_gone_is_no_error,
+                rows_survive_a_restart,
+            ],
+            missing: [
+                what_came_back_is_sent_again_at_once,
+                a_lost_class_is_sent_again_up_to_its_loss,
+                a_drained_class_spares_what_workers_hold,
+                doubting_is_bounded_and_goes_on,
+                what_workers_have_passed_is_sent_again,
+                what_was_published_lately_is_left_alone,
+                what_workers_have_not_reached_is_left_alone,
+                one_renewal_says_too_little,
+                what_a_worker_holds_is_left_alone,
+                what_a_worker_has_let_go_is_sent_again,
+                classes_are_reconciled_apart,
+                passed_rows_without_queued_jobs_go,
+                reconciling_is_bounded_and_ends,
+            ],
+            notice: [
+                a_death_is_announced_once,
+                a_second_death_is_announced_again,
+                a_replayed_death_is_not_announced,
+                deaths_are_announced_oldest_first,
+                poison_is_kept_as_it_came,
+                poison_is_bounded,
+            ],
+        }
     };
 }
 
-/// One module per role; not for use outside [`contract_suite!`].
+/// One test per case; not for use outside [`contract_suite!`] and [`ledger_suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($fixture:expr, $before:block; $($role:ident: [$($case:ident,)*],)*) => {
+        $($crate::store_contract_role! { $fixture, $before; $role: [$($case,)*] })*
+    };
+}
+
+/// One module per role; not for use outside [`contract_suite!`] and [`ledger_suite!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_contract_role {
-    ($fixture:expr; $role:ident: [$($case:ident,)*]) => {
+    ($fixture:expr, $before:block; $role:ident: [$($case:ident,)*]) => {
         mod $role {
             #[allow(unused_imports, reason = "the fixture's expression may name everything by full paths")]
             use super::*;
@@ -284,6 +335,7 @@ macro_rules! store_contract_role {
             $(
                 #[test]
                 fn $case() {
+                    $before
                     $crate::contract::run(stringify!($case), async { $fixture }, $crate::contract::$role::$case);
                 }
             )*
