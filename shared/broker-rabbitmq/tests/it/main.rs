@@ -1,0 +1,16 @@
+//! What the broker over RabbitMQ promises, on a real server.
+
+mod alarm;
+mod bench;
+mod check;
+mod contract;
+mod disruption;
+mod garbage;
+mod load;
+mod pace;
+mod refused;
+mod sharing;
+mod silence;
+mod tls;
+mod unsent;
+mod wiped;
