@@ -1,0 +1,11 @@
+-- Copies the jobs in a range of ids that are to be kept: $1 from this id on, $2 before this id, $3 succeeded before, $4 dead before, $5 stopped before, $6 now, $7 whether live ones, too. Those that are there already stay as they are.
+insert into job_kept
+select * from job
+where id >= $1 and id < $2
+    and ($7 or state >= 3)
+    and id not in (select id from job_kept)
+    and (
+        state < 3
+        or finished_at >= case state when 3 then $3::bigint when 4 then $4 else $5 end
+        or id in (select job_id from job_dedup where job_id >= $1 and job_id < $2 and (expires_at is null or expires_at > $6))
+    );

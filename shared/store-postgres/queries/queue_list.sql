@@ -1,0 +1,2 @@
+-- Reads the queues that exist.
+select name from queue order by name;

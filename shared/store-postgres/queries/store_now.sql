@@ -1,0 +1,2 @@
+-- Reads the database's time.
+select flotilla_now();

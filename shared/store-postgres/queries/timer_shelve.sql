@@ -1,0 +1,5 @@
+-- Removes the due timers of waiting jobs: $1 to $3 ids.
+delete from timer
+using job
+where job.id = any($1::uuid[]) and job.id between $2 and $3 and job.state = 0
+    and timer.run_at = job.run_at and timer.job_id = job.id and timer.what = 0;
