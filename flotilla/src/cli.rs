@@ -4,6 +4,7 @@ mod doctor;
 mod endpoints;
 mod jobs;
 mod keys;
+mod migrate;
 mod outcome;
 mod say;
 mod submit;
@@ -43,8 +44,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run everything in one process: API, scheduler, worker, SQLite
+    /// Run everything in one process: API, scheduler, worker; on SQLite, or on real servers
     Up(up::Up),
+    /// Bring PostgreSQL's schema up to date, before role processes start
+    Migrate(migrate::Migrate),
     /// Submit a job
     Submit(submit::Submit),
     /// List, show, cancel and retry jobs
@@ -82,9 +85,10 @@ impl Cli {
                 }
                 up.run(source).await
             }
+            Command::Migrate(migrate) => migrate.run(&source, json).await,
             Command::Submit(submit) => submit.run(&client(&source)?, json).await,
             Command::Jobs(jobs) => jobs.run(&client(&source)?, json).await,
-            Command::Keys(keys) => keys.run(&client(&source)?, json).await,
+            Command::Keys(keys) => keys.run(&source, json).await,
             Command::Endpoints(endpoints) => endpoints.run(&client(&source)?, json).await,
             Command::Doctor => doctor::run(&source, json).await,
         }

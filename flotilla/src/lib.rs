@@ -5,7 +5,6 @@ mod client;
 mod credentials;
 mod demo;
 mod fleet;
-mod handlers;
 
 pub use client::{Client, ClientError, Response};
 pub use credentials::{Credentials, CredentialsError};

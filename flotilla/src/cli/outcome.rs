@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use bootstrap::EngineError;
+
 use super::say;
 use crate::{ClientError, CredentialsError};
 
@@ -30,6 +32,9 @@ pub fn exit_code(result: anyhow::Result<Outcome>) -> ExitCode {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<EngineError>().is_some_and(EngineError::is_of_the_moment) {
+        return UNREACHABLE;
+    }
     match (error.downcast_ref::<ClientError>(), error.downcast_ref::<CredentialsError>()) {
         (Some(ClientError::Refused { .. } | ClientError::NotUnderstood { .. }), _) => REFUSED,
         (Some(ClientError::Unreachable { .. }), _) | (_, Some(_)) => UNREACHABLE,

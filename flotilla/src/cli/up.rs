@@ -14,7 +14,10 @@ Examples:
   flotilla up                              serve on 127.0.0.1:8080
   flotilla up --demo                       push a few thousand real jobs through it, then keep serving
   flotilla up --demo --exit                the same as a check: ends with 0 only if everything ended as expected
-  flotilla up --listen 127.0.0.1:0         any free port")]
+  flotilla up --listen 127.0.0.1:0         any free port
+
+On PostgreSQL, RabbitMQ and Redis: set FLOTILLA_DATABASE_URL, FLOTILLA_BROKER_URL, FLOTILLA_REDIS_URL and FLOTILLA_SECRET_KEY.
+The schema is brought up to date first.")]
 pub struct Up {
     /// Push a bounded workload through the API and say how it went
     #[arg(long)]
@@ -47,7 +50,8 @@ impl Up {
             Some(demo) => demo.over(source),
             None => source,
         };
-        let fleet = Fleet::start(FleetOptions { source, ..FleetOptions::default() }).await?;
+        let fleet = Fleet::start_unless(FleetOptions { source, ..FleetOptions::default() }, &shutdown).await?;
+        tracing::info!(servers = fleet.servers(), address = fleet.url(), "up {} starts", env!("CARGO_PKG_VERSION"));
         say::line(&format!("API      {}", fleet.url()));
         say::line(&format!("CLI key  {} (the `flotilla` command finds it by itself)", fleet.credentials_file().display()));
         let mut outcome = Outcome::Done;

@@ -51,7 +51,8 @@ impl Bench {
         let clock = Arc::clone(&self.store);
         Parts {
             upkeep: Arc::clone(&self.store) as _,
-            publisher: Arc::new(self.broker.clone()),
+            ledger: None,
+            broker: Arc::new(self.broker.clone()),
             nudges: Arc::clone(&self.nudges) as _,
             clock: Arc::new(move || clock.now()),
             metrics: Arc::new(Metrics::new().expect("declared once")),
@@ -64,7 +65,7 @@ impl Bench {
     }
 
     pub async fn listen(&self) -> Box<dyn Subscriber> {
-        self.broker.subscribe(Subscription::All).await.expect("subscribed")
+        self.broker.subscribe(Subscription::All, 10).await.expect("subscribed")
     }
 
     // === jobs ===
@@ -74,24 +75,7 @@ impl Bench {
     }
 
     pub fn job(&self) -> NewJob {
-        NewJob {
-            id: self.mint.job(self.store.now()),
-            tenant: TenantId::of("default"),
-            kind: KindName::of(KIND),
-            queue: QueueName::of("test"),
-            priority: Priority::Normal,
-            payload: "{}".into(),
-            run_at: None,
-            start_before: None,
-            max_attempts: 3,
-            timeout: Duration::from_secs(60),
-            tags: Vec::new(),
-            group: None,
-            callback_url: None,
-            unique: None,
-            idempotency: None,
-            trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().expect("the sample of the specification"),
-        }
+        new_job(self.mint.job(self.store.now()))
     }
 
     /// Records jobs and tells of their timer, as the producer does; what they emit is lost on its way.
@@ -116,19 +100,8 @@ impl Bench {
     // === a worker's acts ===
 
     pub async fn worker(&self) -> WorkerId {
-        let kind = KindInfo {
-            name: KindName::of(KIND),
-            queue: QueueName::of("test"),
-            schema: "{}".into(),
-            max_attempts: 3,
-            timeout: Duration::from_secs(60),
-            retry: RetryPolicy::default(),
-            effects: EffectPolicy::Verify,
-        };
         let id = self.mint.worker(self.store.now());
-        let (name, host, version) = ("worker".to_owned(), "host".to_owned(), "0.1.0".to_owned());
-        let registration = WorkerRegistration { id, name, host, pid: 1, slots: 8, version, kinds: vec![kind] };
-        self.store.register(&registration).await.expect("registered");
+        self.store.register(&registration(id)).await.expect("registered");
         id
     }
 
@@ -145,6 +118,42 @@ impl Bench {
         let settled = self.store.settle(worker, &settlements).await.expect("settled");
         assert_eq!(settled.lost, [], "they are this worker's");
     }
+}
+
+pub fn new_job(id: JobId) -> NewJob {
+    NewJob {
+        id,
+        tenant: TenantId::of("default"),
+        kind: KindName::of(KIND),
+        queue: QueueName::of("test"),
+        priority: Priority::Normal,
+        payload: "{}".into(),
+        run_at: None,
+        start_before: None,
+        max_attempts: 3,
+        timeout: Duration::from_secs(60),
+        tags: Vec::new(),
+        group: None,
+        callback_url: None,
+        unique: None,
+        idempotency: None,
+        trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().expect("the sample of the specification"),
+    }
+}
+
+/// A worker that knows the kind of those jobs.
+pub fn registration(id: WorkerId) -> WorkerRegistration {
+    let kind = KindInfo {
+        name: KindName::of(KIND),
+        queue: QueueName::of("test"),
+        schema: "{}".into(),
+        max_attempts: 3,
+        timeout: Duration::from_secs(60),
+        retry: RetryPolicy::default(),
+        effects: EffectPolicy::Verify,
+    };
+    let (name, host, version) = ("worker".to_owned(), "host".to_owned(), "0.1.0".to_owned());
+    WorkerRegistration { id, name, host, pid: 1, slots: 8, version, kinds: vec![kind] }
 }
 
 /// The next hints, answered as claimed.

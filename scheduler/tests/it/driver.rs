@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::running::Running;
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DUTIES: [(&str, &str, u64); 4] =

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, EmbeddedBroker, Lack, Publisher, Subscription};
-use domain::{Emission, EmissionId, QueueName};
+use broker::{Broker, BrokerError, DeadLetters, EmbeddedBroker, Lack, Publisher, Subscriber, Subscription};
+use domain::{DeadNotice, Emission, EmissionId, JobId, QueueName};
 use parking_lot::Mutex;
 use scheduler::Predecessors;
 
 use crate::bench::hinted;
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,6 +49,21 @@ impl Publisher for FarBroker {
     async fn refilled(&self, lack: &Lack) {
         self.inner.refilled(lack).await;
     }
+
+    async fn announce(&self, notices: &[DeadNotice]) -> Result<Vec<JobId>, BrokerError> {
+        self.inner.announce(notices).await
+    }
+}
+
+#[async_trait]
+impl Broker for FarBroker {
+    async fn subscribe(&self, to: Subscription, slots: u32) -> Result<Box<dyn Subscriber>, BrokerError> {
+        self.inner.subscribe(to, slots).await
+    }
+
+    async fn dead_letters(&self) -> Result<Box<dyn DeadLetters>, BrokerError> {
+        self.inner.dead_letters().await
+    }
 }
 
 /// A stage with one queued emission the broker has not heard of, and the broker as the duties see it.
@@ -64,7 +79,7 @@ async fn stage(faults: impl IntoIterator<Item = Fault>) -> (Stage, Arc<FarBroker
 #[tokio::test(start_paused = true)]
 async fn a_class_is_refilled_only_when_the_broker_took_it() {
     let (stage, far) = stage([Fault::Fails, Fault::Hangs]).await;
-    let hints = stage.broker.subscribe(Subscription::All).await.expect("subscribed");
+    let hints = stage.broker.subscribe(Subscription::All, 10).await.expect("subscribed");
     let running = stage.start_with(far, Predecessors::Buried);
     running.ran("resend", 1).await;
     assert_eq!(running.status("resend").last_error.as_deref(), Some("the broker is unavailable while publishing: the line is cut"));
@@ -74,17 +89,6 @@ async fn a_class_is_refilled_only_when_the_broker_took_it() {
     assert_eq!(hinted(&*hints, 10).await.len(), 3);
     // At the start; a second later, for the five that a hand-over may take; and a second after that.
     assert_eq!(stage.upkeep.times("emissions_due").last(), Some(&(7 * SECOND)));
-}
-
-/// The ledger forgot to write down that the broker took it: once more is harmless, never is not.
-#[tokio::test(start_paused = true)]
-async fn a_confirmation_that_was_not_recorded_is_repeated() {
-    let (stage, far) = stage([]).await;
-    stage.upkeep.plan("emissions_sent", [Plan::Fails]);
-    let hints = stage.broker.subscribe(Subscription::All).await.expect("subscribed");
-    let running = stage.start_with(far, Predecessors::Buried);
-    assert_eq!(hinted(&*hints, 10).await, hinted(&*hints, 10).await);
-    assert_eq!((running.passes("resend", "failed"), stage.upkeep.times("emissions_sent").len()), (1, 2));
 }
 
 /// I16: jobs are queued although the broker is away; the duty says so and goes on.

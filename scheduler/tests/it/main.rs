@@ -4,16 +4,25 @@
 //! time (`stage`): with real I/O paused time runs ahead of the disk.
 
 mod bench;
+mod distributed;
 mod driver;
 mod faults;
+mod ledger;
+mod ledger_duties;
 mod nudges;
+mod on_servers;
 mod promote;
 mod quiet;
+mod record;
 mod release;
+mod remote;
 mod rescue;
 mod resend;
 mod retain;
 mod running;
+mod script;
+mod servers;
 mod stage;
 mod together;
+mod unconfirmed;
 mod upkeep;

@@ -6,8 +6,8 @@ use coordination::{Nudge, Nudges};
 use domain::JobId;
 use tokio_util::sync::CancellationToken;
 
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const MS: Duration = Duration::from_millis(1);
 /// More than a listener may be behind.

@@ -8,8 +8,8 @@ use scheduler::Predecessors;
 use store::{Reports, Store};
 
 use crate::bench::{Bench, hinted};
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -79,10 +79,20 @@ async fn a_timer_of_long_ago_or_far_ahead_does_not_move_the_period() {
     let day = Duration::from_secs(86_400);
     stage.upkeep.plan("promote", [Plan::Promotes(vec![], Some(stage.at(400 * day)))]);
     // Due already: there was more than a pass could do.
-    stage.upkeep.plan("promote", [Plan::Promotes(vec![], Some(stage.at(Duration::ZERO)))]);
+    stage.upkeep.plan("promote", [Plan::Promotes(vec![stage.emission(1)], Some(stage.at(Duration::ZERO)))]);
     let _running = stage.start();
     stage.upkeep.nth("promote", 4).await;
     assert_eq!(stage.upkeep.times("promote"), [0, 1_000, 1_000, 2_000].map(|at| at * MS));
+}
+
+/// Another scheduler has it in hand: looking without a pause would only keep the store from it.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_and_left_undone_is_looked_at_again_after_a_breath() {
+    let stage = Stage::new();
+    stage.upkeep.plan("promote", std::iter::repeat_n(Plan::Promotes(vec![], Some(stage.at(Duration::ZERO))), 3));
+    let _running = stage.start();
+    stage.upkeep.nth("promote", 5).await;
+    assert_eq!(stage.upkeep.times("promote"), [0, 50, 100, 150, 1_150].map(|at| at * MS));
 }
 
 #[tokio::test(start_paused = true)]

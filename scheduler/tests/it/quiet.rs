@@ -7,8 +7,8 @@ use domain::bounds::LEASE_FOR;
 use scheduler::Predecessors;
 
 use crate::running::Running;
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const QUIET: Duration = Duration::from_secs(2 * LEASE_FOR.as_secs());
 const EVERY: Duration = Duration::from_secs(2);
@@ -37,14 +37,40 @@ async fn it_acts_at_once_when_nobody_can_be_left() {
 #[tokio::test(start_paused = true)]
 async fn it_waits_again_after_the_store_was_away() {
     let stage = Stage::new();
-    stage.upkeep.plan("rescue", [Plan::Does(0), Plan::Fails, Plan::Does(7)]);
+    stage.upkeep.plan("rescue", [Plan::Does(0)]);
     let running = start(&stage, Predecessors::Buried);
+    running.ran("rescue", 1).await;
+    stage.upkeep.set_away(true);
     assert_eq!(stage.upkeep.nth("rescue", 2).await, EVERY);
+    running.ran("rescue", 2).await;
+    stage.upkeep.set_away(false);
+    stage.upkeep.plan("rescue", [Plan::Does(7)]);
     // Looked again a second later, and the store was back.
     let back = EVERY + Duration::from_secs(1);
     assert_eq!(stage.upkeep.nth("rescue", 3).await, back + QUIET);
     running.ran("rescue", 25).await;
     assert_eq!(running.items("rescue", "retried"), 7);
+}
+
+/// One pass that collides with something is no outage: the dead are rescued a second later.
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_fails_by_itself_costs_a_second() {
+    let stage = Stage::new();
+    stage.upkeep.plan("rescue", [Plan::Does(0), Plan::Fails, Plan::Does(7)]);
+    let running = start(&stage, Predecessors::Buried);
+    assert_eq!(stage.upkeep.nth("rescue", 3).await, EVERY + Duration::from_secs(1));
+    running.ran("rescue", 3).await;
+    assert_eq!(running.items("rescue", "retried"), 7);
+}
+
+/// I3: a store that gave no answer for so long was away for the workers, too, although it is there again at once.
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_fails_late_counts_as_an_outage() {
+    let stage = Stage::new();
+    stage.upkeep.plan("rescue", [Plan::FailsAfter(LEASE_FOR / 2)]);
+    let _running = start(&stage, Predecessors::Buried);
+    let back = LEASE_FOR / 2 + Duration::from_secs(1);
+    assert_eq!(stage.upkeep.nth("rescue", 2).await, back + QUIET);
 }
 
 /// It does not matter whether the rescuer wanted anything of the store meanwhile.

@@ -8,8 +8,8 @@ use scheduler::Predecessors;
 use store::{Until, Work};
 
 use crate::bench::{Bench, KIND, hinted};
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 #[tokio::test]
 async fn jobs_wait_for_a_worker_that_knows_their_kind() {

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::bench::{Bench, hinted};
 use crate::running::LONG;
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 /// I1, I16: what was committed is the list; hints that never left are made again from it.
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn its_period_is_enough() {
 async fn a_hint_lost_in_the_calm_is_found_without_any_event() {
     let stage = Stage::new();
     stage.broker.declare(&[stage.class().queue]).await.expect("declared");
-    let hints = stage.broker.subscribe(Subscription::All).await.expect("subscribed");
+    let hints = stage.broker.subscribe(Subscription::All, 10).await.expect("subscribed");
     let running = stage.start();
     running.ran("resend", 2).await;
     let (lost, at) = (stage.emission(3), Instant::now());
@@ -101,7 +101,7 @@ async fn a_hint_lost_in_the_calm_is_found_without_any_event() {
 async fn a_refusal_wakes_it_and_is_made_up_for() {
     let stage = Stage::with_broker(EmbeddedBroker::with_capacity(64));
     stage.broker.declare(&[stage.class().queue]).await.expect("declared");
-    let hints = stage.broker.subscribe(Subscription::All).await.expect("subscribed");
+    let hints = stage.broker.subscribe(Subscription::All, 10).await.expect("subscribed");
     let emissions: Vec<_> = (0..3).map(|_| stage.emission(32)).collect();
     let all: Vec<JobId> = emissions.iter().flat_map(|emission| emission.jobs.clone()).collect();
     let running = stage.start();

@@ -8,8 +8,8 @@ use store::{Actor, End, Intake, Retention, Store};
 
 use crate::bench::Bench;
 use crate::running::Running;
+use crate::script::Plan;
 use crate::stage::Stage;
-use crate::upkeep::Plan;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const KEPT: Retention = Retention { succeeded: HOUR, dead: HOUR.saturating_mul(3), stopped: HOUR.saturating_mul(2) };

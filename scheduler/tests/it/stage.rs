@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{EmbeddedBroker, Publisher};
+use broker::{Broker, EmbeddedBroker};
 use coordination::InProcess;
 use domain::{Class, Emission, EmissionId, JobId, Priority, QueueName, Timestamp};
 use scheduler::{Parts, Predecessors};
@@ -31,7 +31,7 @@ impl Stage {
     }
 
     pub fn with_broker(broker: EmbeddedBroker) -> Self {
-        let (upkeep, nudges) = (Arc::new(PlannedUpkeep::new()), Arc::<InProcess>::default());
+        let (upkeep, nudges) = (Arc::<PlannedUpkeep>::default(), Arc::<InProcess>::default());
         Self { upkeep, broker, nudges, started: Instant::now(), mint: Mint::default() }
     }
 
@@ -39,16 +39,20 @@ impl Stage {
         self.start_with(Arc::new(self.broker.clone()), Predecessors::Buried)
     }
 
-    pub fn start_with(&self, publisher: Arc<dyn Publisher>, predecessors: Predecessors) -> Running {
-        let parts = Parts {
+    pub fn start_with(&self, broker: Arc<dyn Broker>, predecessors: Predecessors) -> Running {
+        Running::start(self.parts(broker), predecessors)
+    }
+
+    pub fn parts(&self, broker: Arc<dyn Broker>) -> Parts {
+        Parts {
             upkeep: Arc::clone(&self.upkeep) as _,
-            publisher,
+            ledger: None,
+            broker,
             nudges: Arc::clone(&self.nudges) as _,
             clock: self.clock(),
             metrics: Arc::new(Metrics::new().expect("declared once")),
             retention: Retention::default(),
-        };
-        Running::start(parts, predecessors)
+        }
     }
 
     fn clock(&self) -> Clock {

@@ -2,68 +2,41 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use broker::{BrokerError, Lack, Publisher};
-use domain::{Emission, EmissionId, JobId, JobState, NewJob, QueueName, TenantId};
-use parking_lot::Mutex;
+use domain::{JobId, JobState, NewJob, TenantId};
 use scheduler::{Parts, Predecessors};
 use store::{Reports, Store};
 use testkit::eventually;
 
 use crate::bench::Bench;
+use crate::remote::RemoteBroker;
 use crate::running::{LONG, Running};
 
-/// Takes everything, lacks nothing, and remembers what it was told.
-#[derive(Default)]
-struct Record {
-    emissions: Mutex<Vec<Emission>>,
+/// What the broker was told of, in order.
+fn listed(broker: &RemoteBroker) -> Vec<JobId> {
+    let mut ids: Vec<JobId> = broker.published.lock().iter().flat_map(|emission| emission.jobs.clone()).collect();
+    ids.sort_unstable();
+    ids
 }
 
-impl Record {
-    fn listed(&self) -> Vec<JobId> {
-        let mut ids: Vec<JobId> = self.emissions.lock().iter().flat_map(|emission| emission.jobs.clone()).collect();
-        ids.sort_unstable();
-        ids
-    }
-}
-
-#[async_trait]
-impl Publisher for Record {
-    async fn declare(&self, _queues: &[QueueName]) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn publish(&self, emissions: &[Emission]) -> Result<Vec<EmissionId>, BrokerError> {
-        self.emissions.lock().extend_from_slice(emissions);
-        Ok(emissions.iter().map(|emission| emission.id).collect())
-    }
-
-    async fn lacks(&self) -> Result<Vec<Lack>, BrokerError> {
-        Ok(Vec::new())
-    }
-
-    async fn refilled(&self, _lack: &Lack) {}
-}
-
-fn two(bench: &Bench, record: &Arc<Record>) -> [Running; 2] {
-    [(), ()].map(|()| Running::start(Parts { publisher: Arc::clone(record) as _, ..bench.parts() }, Predecessors::Buried))
+fn two(bench: &Bench, broker: &Arc<RemoteBroker>) -> [Running; 2] {
+    [(), ()].map(|()| Running::start(Parts { broker: Arc::clone(broker) as _, ..bench.parts() }, Predecessors::Buried))
 }
 
 /// I9, I16: each job is queued once and listed once, whoever promoted it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_schedulers_promote_without_doubling() {
     let bench = Bench::new().await;
-    let record = Arc::new(Record::default());
+    let broker = RemoteBroker::with_room(usize::MAX);
     let start = bench.store.now();
     // Due one after the other, so that both have many passes to meet in.
     let at = |n: u32| start + std::time::Duration::from_millis(200) + n * std::time::Duration::from_micros(300);
     let jobs: Vec<NewJob> = (0..1_000).map(|n| NewJob { run_at: Some(at(n)), ..bench.job() }).collect();
     let ids = bench.enqueue(jobs).await;
-    let running = two(&bench, &record);
+    let running = two(&bench, &broker);
 
     eventually("all are listed", LONG, async || {
-        let listed = record.listed().len();
-        if listed >= ids.len() { Ok(()) } else { Err(format!("{listed} are")) }
+        let count = listed(&broker).len();
+        if count >= ids.len() { Ok(()) } else { Err(format!("{count} are")) }
     })
     .await;
     let items = |what: &str| running.iter().map(|one| one.items("promote", what)).collect::<Vec<_>>();
@@ -72,7 +45,7 @@ async fn two_schedulers_promote_without_doubling() {
     for one in running {
         one.stop().await;
     }
-    assert_eq!(record.listed(), ids, "once each");
+    assert_eq!(listed(&broker), ids, "once each");
     assert_eq!((promoted.iter().sum::<u64>(), noise), (1_000, vec![0, 0]));
     for id in [ids[0], ids[500], ids[999]] {
         let steps = bench.store.timeline(&TenantId::of("default"), id).await.expect("read");
@@ -84,17 +57,17 @@ async fn two_schedulers_promote_without_doubling() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_schedulers_rescue_once() {
     let bench = Bench::new().await;
-    let record = Arc::new(Record::default());
+    let broker = RemoteBroker::with_room(usize::MAX);
     let ids = bench.enqueue((0..200).map(|_| bench.job()).collect()).await;
     let worker = bench.worker().await;
     assert_eq!(bench.claim(worker, &ids).await.len(), 200);
     bench.store.shift_clock(domain::bounds::LEASE_FOR);
-    let running = two(&bench, &record);
-    eventually("all are listed", LONG, async || record.listed().len() >= ids.len()).await;
+    let running = two(&bench, &broker);
+    eventually("all are listed", LONG, async || listed(&broker).len() >= ids.len()).await;
     for one in running {
         one.stop().await;
     }
-    assert_eq!(record.listed(), ids, "once each");
+    assert_eq!(listed(&broker), ids, "once each");
     for id in ids {
         let job = bench.get(id).await.expect("kept");
         assert_eq!((job.attempt, job.crashes, job.state), (1, 1, JobState::Queued));

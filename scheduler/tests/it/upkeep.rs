@@ -1,114 +1,27 @@
-//! A store that does what a test planned, call by call, and remembers when it was asked for what.
+//! A store whose upkeep does what a test planned, call by call.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::ops::Deref;
 
 use async_trait::async_trait;
-use domain::{Emission, EmissionId, Timestamp};
+use domain::Emission;
 use parking_lot::Mutex;
-use store::{ClassNeed, Emitted, Promoted, Released, Rescued, Retained, Retention, StoreError, Upkeep};
-use tokio::sync::Notify;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use store::{ClassNeed, Emitted, Prepared, Promoted, Released, Rescued, Retained, Retention, StoreError, Upkeep};
 
-use crate::running::LONG;
-
-/// What one call does.
-#[derive(Debug, Clone)]
-pub enum Plan {
-    /// Succeeds, having touched this many jobs.
-    Does(usize),
-    /// Promotes these, and knows of a next timer.
-    Promotes(Vec<Emission>, Option<Timestamp>),
-    Fails,
-    Hangs,
-    Panics,
-    /// Hangs until this is cancelled, then does nothing.
-    HangsUntil(CancellationToken),
-}
+use crate::script::{Plan, Script};
 
 /// Without a plan, every call succeeds and does nothing.
+#[derive(Default)]
 pub struct PlannedUpkeep {
-    started: Instant,
-    plans: Mutex<HashMap<&'static str, VecDeque<Plan>>>,
-    calls: Mutex<Vec<(&'static str, usize, Duration)>>,
-    called: Notify,
-    /// No call succeeds.
-    away: AtomicBool,
+    script: Script,
     /// What is queued, for `emissions_due`.
     pub queued: Mutex<Vec<Emission>>,
 }
 
-impl PlannedUpkeep {
-    pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            plans: Mutex::default(),
-            calls: Mutex::default(),
-            called: Notify::new(),
-            away: AtomicBool::new(false),
-            queued: Mutex::default(),
-        }
-    }
+impl Deref for PlannedUpkeep {
+    type Target = Script;
 
-    pub fn plan(&self, method: &'static str, plans: impl IntoIterator<Item = Plan>) {
-        self.plans.lock().entry(method).or_default().extend(plans);
-    }
-
-    pub fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
-    }
-
-    /// When the method was called, counted from the start; calls that may touch nothing are mere looks and left out.
-    pub fn times(&self, method: &str) -> Vec<Duration> {
-        self.calls.lock().iter().filter(|(of, limit, _)| *of == method && *limit > 0).map(|(.., at)| *at).collect()
-    }
-
-    /// How often the method was called with whatever limit.
-    pub fn asked(&self, method: &str) -> usize {
-        self.calls.lock().iter().filter(|(of, ..)| *of == method).count()
-    }
-
-    /// Waits for the `n`th call of the method, from 1 on, and says when it came.
-    pub async fn nth(&self, method: &str, n: usize) -> Duration {
-        testkit::within(&format!("call {n} of {method}"), LONG, async {
-            loop {
-                let called = self.called.notified();
-                if let Some(at) = self.times(method).get(n - 1) {
-                    return *at;
-                }
-                called.await;
-            }
-        })
-        .await
-    }
-
-    async fn call(&self, method: &'static str, limit: usize) -> Result<Plan, StoreError> {
-        self.calls.lock().push((method, limit, self.started.elapsed()));
-        self.called.notify_waiters();
-        let gone = || StoreError::Unavailable { doing: method, source: "the disk is gone".into() };
-        if self.away.load(Ordering::SeqCst) {
-            return Err(gone());
-        }
-        let plan = if limit == 0 { None } else { self.plans.lock().get_mut(method).and_then(VecDeque::pop_front) };
-        match plan.unwrap_or(Plan::Does(0)) {
-            Plan::Fails => Err(gone()),
-            Plan::Hangs => std::future::pending().await,
-            Plan::Panics => panic!("told to panic"),
-            Plan::HangsUntil(done) => {
-                done.cancelled().await;
-                Ok(Plan::Does(0))
-            }
-            plan @ (Plan::Does(_) | Plan::Promotes(..)) => Ok(plan),
-        }
-    }
-
-    async fn count(&self, method: &'static str, limit: usize) -> Result<usize, StoreError> {
-        match self.call(method, limit).await? {
-            Plan::Does(count) => Ok(count),
-            other => panic!("{method} cannot do {other:?}"),
-        }
+    fn deref(&self) -> &Script {
+        &self.script
     }
 }
 
@@ -144,8 +57,9 @@ impl Upkeep for PlannedUpkeep {
         Ok(Emitted { emissions: due.cloned().collect() })
     }
 
-    async fn emissions_sent(&self, ids: &[EmissionId]) -> Result<(), StoreError> {
-        self.count("emissions_sent", ids.len()).await.map(drop)
+    async fn prepare(&self) -> Result<Prepared, StoreError> {
+        let ahead = self.count("prepare", 1).await?;
+        Ok(Prepared { made: 2, ahead: u32::try_from(ahead).expect("a few") })
     }
 
     async fn retain(&self, _kept: &Retention, limit: usize) -> Result<Retained, StoreError> {

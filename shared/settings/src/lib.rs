@@ -4,11 +4,13 @@
 mod listen;
 mod reader;
 mod secret;
+mod server_url;
 mod source;
 pub mod vars;
 
 pub use listen::{ListenAddress, ListenAddressError};
 pub use reader::{Problem, Reader, SettingsError};
 pub use secret::Secret;
+pub use server_url::{ServerUrl, ServerUrlError};
 pub use source::{Source, SourceError};
 pub use vars::Var;

@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { name: var.name, why: why.into() });
     }
 
+    /// The same, with what to do about it.
+    pub fn problem_with_hint(&mut self, var: &Var, why: impl fmt::Display, hint: impl fmt::Display) {
+        self.problem(var, format!("{why}\n    hint: {hint}"));
+    }
+
     pub fn finish<T>(self, value: T) -> Result<T, SettingsError> {
         if self.problems.is_empty() { Ok(value) } else { Err(SettingsError { problems: self.problems }) }
     }

@@ -1,6 +1,7 @@
 //! Where settings come from: the environment, a file, or a test's map. The environment wins.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::vars::{self, Var};
@@ -26,8 +27,8 @@ pub enum SourceError {
     Shape { path: PathBuf, key: String },
 }
 
-/// Values by setting name.
-#[derive(Debug, Clone, Default)]
+/// Values by setting name. `Debug` shows the names: some values are secrets.
+#[derive(Clone, Default)]
 pub struct Source {
     values: BTreeMap<String, String>,
     /// Variables of the environment that look like settings and are none.
@@ -101,6 +102,12 @@ impl Source {
     }
 }
 
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
 fn unknown_in_environment() -> Vec<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment (I11)")]
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -128,6 +135,13 @@ mod tests {
         assert_eq!(source.get(&vars::WORKER_SLOTS), Some("4"));
         assert_eq!(source.get(&vars::QUEUES), Some("a,b"));
         assert_eq!(source.get(&vars::LISTEN), None);
+    }
+
+    /// I10: a password in a URL does not get out through `Debug`.
+    #[test]
+    fn values_are_not_shown() {
+        let source = Source::of(&[(&vars::DATABASE_URL, "postgres://u:hunter2@db/jobs")]);
+        assert_eq!(format!("{source:?}"), r#"{"FLOTILLA_DATABASE_URL"}"#);
     }
 
     #[test]
