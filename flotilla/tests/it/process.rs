@@ -1,4 +1,4 @@
-//! `flotilla up` as a process of its own, in a data directory of its own.
+//! `flotilla up` and the roles as processes of their own, in a data directory of their own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,23 @@ use flotilla::{Client, Credentials};
 use serde_json::Value;
 use testkit::{ChildGuard, Scratch};
 
+use crate::distributed::programs::program;
+use crate::servers::Servers;
+
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// Where processes that follow each other keep their things.
 pub struct Home {
     scratch: Scratch,
     settings: Vec<(&'static str, String)>,
+}
+
+/// A role that runs.
+pub struct Role {
+    pub child: ChildGuard,
+    /// `http://` and where its API or admin port listens.
+    pub url: String,
+    log: PathBuf,
 }
 
 /// A process that answers.
@@ -34,6 +45,11 @@ impl Home {
         self
     }
 
+    /// The same for processes on real servers.
+    pub fn on(self, servers: &Servers) -> Self {
+        servers.settings().into_iter().fold(self, |home, (name, value)| home.with(name, value))
+    }
+
     pub fn data_dir(&self) -> PathBuf {
         self.scratch.join("data")
     }
@@ -48,6 +64,32 @@ impl Home {
         command.current_dir(self.path()).env_clear().args(["--data-dir", &self.data_dir().display().to_string()]).args(arguments);
         command.envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())));
         command
+    }
+
+    /// A role's program, with this home, free ports and nothing of the tester's own environment.
+    pub fn role_command(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        command.current_dir(self.path()).env_clear().env("FLOTILLA_LISTEN", "127.0.0.1:0").env("FLOTILLA_ADMIN_LISTEN", "127.0.0.1:0");
+        command.envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())));
+        command
+    }
+
+    /// Starts a role and waits until it says where it listens.
+    pub async fn role(&self, name: &str) -> Role {
+        let log = self.path().join(format!("{}.log", testkit::servers::unique_name(name)));
+        let child = ChildGuard::spawn(self.role_command(name).stderr(std::fs::File::create(&log).expect("writable")));
+        let mut role = Role { child, url: String::new(), log };
+        testkit::eventually(&format!("{name} says where it listens"), SOON, async || role.address().is_some()).await;
+        role.url = format!("http://{}", role.address().expect("said"));
+        role
+    }
+
+    /// A client of a producer, with a key made past it.
+    pub fn client_of(&self, producer: &Role) -> Client {
+        let made = self.run(&["keys", "create", "test", "--direct", "--scopes", "admin"]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let credentials = Credentials { url: producer.url.clone(), key: text(&made.stdout).trim().to_owned() };
+        Client::new(credentials).expect("a client")
     }
 
     /// Runs a command to its end.
@@ -78,6 +120,26 @@ impl Home {
 
     fn errors(&self) -> std::fs::File {
         std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("stderr.log")).expect("writable")
+    }
+}
+
+impl Role {
+    /// What it wrote to standard error.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn address(&self) -> Option<String> {
+        let lines = self.said();
+        let mut lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find_map(|line| line["address"].as_str().map(str::to_owned))
+    }
+
+    /// Asks it to end, and returns how it ended with all it said.
+    pub async fn stop(mut self) -> (Option<i32>, String) {
+        self.child.terminate();
+        let status = self.child.end(SOON * 2).await;
+        (status.code(), self.said())
     }
 }
 
