@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::noop::{Log, submission};
+use super::noop::{Log, submission};
 
 const SINGLE_CONNECTIONS: usize = 64;
 const BULK_CONNECTIONS: usize = 4;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::noop::{Log, submission};
+use super::noop::{Log, submission};
 
 const EVERY: Duration = Duration::from_millis(20);
 /// Sends before the measurement, so that caches and connections are warm.

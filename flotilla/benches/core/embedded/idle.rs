@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const SETTLE: Duration = Duration::from_secs(15);
 
 pub async fn measure() -> anyhow::Result<Value> {
-    let directory = tempfile::tempdir_in(crate::scratch()?)?;
+    let directory = tempfile::tempdir_in(crate::report::scratch()?)?;
     let mut process = Command::new(env!("CARGO_BIN_EXE_flotilla"));
     process.args(["--data-dir", &directory.path().display().to_string(), "up", "--listen", "127.0.0.1:0"]);
     let mut child = process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
