@@ -56,7 +56,7 @@ pub struct Pace {
     pub queue: QueueName,
     /// `None`: nothing has run lately.
     pub mean: Option<Duration>,
-    /// Slots of the smallest live worker; 0: there is none.
+    /// Slots of the smallest worker that was alive lately; 0: there was none.
     pub slots: u32,
 }
 
