@@ -14,7 +14,7 @@ use crate::row::Columns;
 use crate::schema;
 use crate::tx::sql;
 
-/// Processes that mint ids correct by the offset; beyond this something is wrong with a clock.
+/// Nothing here goes by the host's clock; but logs do, and beyond this something is wrong with one of the two.
 const CLOCK_OFFSET_MAX_MS: i64 = 30_000;
 /// What is older keeps dead rows from being cleared away.
 const TRANSACTION_MAX: Duration = Duration::from_secs(300);
