@@ -30,7 +30,7 @@ const LATE_MS: u32 = 150;
 const DONE_BEFORE: usize = JOBS / 5;
 /// How long everything may take, on a machine that has other things to do: a minute where it has none, and a rescue alone takes 20 to
 /// 25 s.
-const DONE_WITHIN: Duration = Duration::from_secs(200);
+const DONE_WITHIN: Duration = Duration::from_secs(300);
 
 /// I1, I3, I6, I14, I16: every job ends once, whatever becomes of the processes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

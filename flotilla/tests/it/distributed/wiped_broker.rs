@@ -21,8 +21,8 @@ const JOBS: usize = BATCHES * BATCH;
 const CANCELLED: usize = 10;
 const SLOTS: u32 = 40;
 /// Until everything is sent again.
-const SENT_WITHIN: Duration = Duration::from_secs(60);
-const DRAINED_WITHIN: Duration = Duration::from_secs(150);
+const SENT_WITHIN: Duration = Duration::from_secs(120);
+const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 /// I16: `queued` always has a row in the ledger, and the ledger is what the broker must be holding.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_still_queued_is_sent_again_and_nothing_else() {
