@@ -56,7 +56,7 @@ pub struct Pace {
     pub queue: QueueName,
     /// `None`: nothing has run lately.
     pub mean: Option<Duration>,
-    /// Slots of the smallest worker that was alive lately; 0: there was none.
+    /// Slots of the smallest live worker, or of the one that lived last; 0: there was none lately.
     pub slots: u32,
 }
 

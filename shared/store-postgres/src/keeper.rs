@@ -54,7 +54,7 @@ impl Keeper {
 
     async fn look(&self) -> Result<Generation, StoreError> {
         let since = (self.context.clock.now() - PACE_OF_LAST).micros();
-        let statement = sql(include_str!("../queries/pace_list.sql")).bind(since).bind(since);
+        let statement = sql(include_str!("../queries/pace_list.sql")).bind(since).bind(self.context.clock.shift());
         let rows = self.reader.rows("reading the pace of queues", statement).await?;
         self.context.paces.set(rows.iter().filter_map(|row| pace(row).ok()).collect());
         let generation = sql(include_str!("../queries/partition_generation.sql"));
