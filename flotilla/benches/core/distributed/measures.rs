@@ -53,7 +53,8 @@ impl Meter {
 /// What processes that have nothing to do keep in memory.
 pub async fn idle(fleet: &mut Fleet<'_>) -> anyhow::Result<Value> {
     let webhooks = fleet.webhooks_worker().await?;
-    fleet.add_worker(PICKUP_SLOTS).await?;
+    // As large as those of the load: messages are packed by the workers that were there last.
+    fleet.add_worker(SLOTS).await?;
     let meter = Meter::start(fleet);
     tokio::time::sleep_until(Instant::now() + IDLE).await;
     let mut resident: BTreeMap<&str, f64> = fleet.resident("VmRSS")?.into_iter().collect();
@@ -115,6 +116,7 @@ async fn bulk_then_drain(fleet: &mut Fleet<'_>, jobs: usize, workers: usize) -> 
 
 /// Starts workers, and stops them when everything since the mark has succeeded.
 async fn drain(fleet: &mut Fleet<'_>, workers: usize, mark: &super::database::Mark, jobs: usize) -> anyhow::Result<Value> {
+    let messages = fleet.database.emissions().await?;
     let meter = Meter::start(fleet);
     if workers == 2 {
         fleet.add_two_workers(SLOTS).await?;
@@ -127,7 +129,9 @@ async fn drain(fleet: &mut Fleet<'_>, workers: usize, mark: &super::database::Ma
     let drained = meter.stop(fleet, Value::Null);
     let verdict = fleet.database.all_succeeded(mark, count, DRAINED_WITHIN).await?;
     fleet.stop_workers().await?;
-    let mut told = json!({ "jobs": jobs, "per_second": drain_rate(&verdict), "secs": drain_secs(&verdict), "rss_peak_mib": resident });
+    let mut told = json!({
+        "jobs": jobs, "messages": messages, "per_second": drain_rate(&verdict), "secs": drain_secs(&verdict), "rss_peak_mib": resident,
+    });
     if let (Value::Object(told), Value::Object(drained)) = (&mut told, drained) {
         told.extend(drained);
     }

@@ -21,11 +21,12 @@ impl Target {
     }
 }
 
-const ROUNDS: [(&str, &str, Target); 12] = [
+const ROUNDS: [(&str, &str, Target); 13] = [
     ("drain, 1 worker, jobs/s", "/drain_1/per_second", Target::None),
+    ("  broker messages before it", "/drain_1/messages", Target::None),
     ("drain, 2 workers, jobs/s", "/drain_2/per_second", Target::None),
+    ("  broker messages before it", "/drain_2/messages", Target::None),
     ("bulk submit, 4 connections, jobs/s", "/bulk/per_second", Target::AtLeast(60_000.0)),
-    ("broker messages of a bulk", "/bulk/messages", Target::None),
     ("single submit, 64 connections, jobs/s", "/single_64/per_second", Target::AtLeast(8_000.0)),
     ("  p99, ms", "/single_64/p99_ms", Target::None),
     ("single submit, 256 connections, jobs/s", "/single_256/per_second", Target::None),
