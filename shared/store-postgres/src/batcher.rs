@@ -179,8 +179,8 @@ impl crate::lane::Write for Shared {
         self.0.bytes()
     }
 
-    fn is_single(&self) -> bool {
-        self.0.is_single()
+    fn alone(&self) -> crate::lane::Alone {
+        self.0.alone()
     }
 
     async fn run(&self, tx: &mut crate::tx::Tx<'_>) -> Result<Self::Reply, Fault> {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{ClaimId, ClaimedJob, Class, Emission, Event, JobId, JobState, Priority, QueueName, Timestamp, WorkerId};
-use store::{Claim, Claimed};
+use store::{Claim, Claimed, StoreError};
 use uuid::Uuid;
 
 use crate::fault::Fault;
 use crate::head::Head;
-use crate::lane::{Lane, Write};
+use crate::lane::{Alone, Lane, Lanes, Write};
 use crate::moves::{Move, apply};
 use crate::row::{Columns, claimed, job_ids};
 use crate::shelf::readable_or_shelve;
@@ -18,19 +18,42 @@ use crate::tx::{Sql, Tx, sql, sql_of};
 /// The worker has no live lease; nothing was written.
 pub(crate) struct Fenced;
 
+/// Takes what can be claimed, and then, when that was not all, expires what came too late.
+pub(crate) async fn claim_jobs(lanes: &Lanes, claim: &Claim) -> Result<Result<Claimed, Fenced>, StoreError> {
+    let jobs = match lanes.write(ClaimJobs { claim: claim.clone() }).await? {
+        Ok(jobs) => jobs,
+        Err(fenced) => return Ok(Err(fenced)),
+    };
+    let mut emissions = Vec::new();
+    if jobs.len() < claim.jobs.len() {
+        // What was claimed is claimed, whatever becomes of this: a job that is late has a timer, too.
+        emissions = lanes.write(ExpireLate { claim: claim.clone() }).await.unwrap_or_else(|error| {
+            tracing::debug!(claim.id = %claim.id, %error, "late jobs were not expired; their timers are due");
+            Vec::new()
+        });
+    }
+    Ok(Ok(Claimed { jobs, emissions }))
+}
+
 /// Makes queued jobs running.
-pub(crate) struct ClaimJobs {
-    pub(crate) claim: Claim,
+struct ClaimJobs {
+    claim: Claim,
 }
 
 #[async_trait]
 impl Write for ClaimJobs {
-    type Reply = Result<Claimed, Fenced>;
+    type Reply = Result<Vec<ClaimedJob>, Fenced>;
     const DOING: &'static str = "claiming jobs";
     const LANE: Lane = Lane::Claims;
 
     fn rows(&self) -> usize {
         self.claim.jobs.len()
+    }
+
+    /// Two trips to the database less for every job that comes alone. Doing it twice would claim nothing the second time: whoever did
+    /// not hear the reply adopts.
+    fn alone(&self) -> Alone {
+        Alone::OneStatement
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
@@ -41,14 +64,9 @@ impl Write for ClaimJobs {
             return Ok(Err(Fenced));
         }
         rows.retain(|row| !Columns::of(row).is_null());
-        let mut emissions = Vec::new();
-        // All of them: none was late.
-        if rows.len() < jobs.len() {
-            emissions = expire_late(tx, &self.claim).await?;
-        }
         let found = readable_or_shelve(tx, &rows, claimed).await?;
         let mut found: HashMap<JobId, ClaimedJob> = found.into_iter().map(|job| (job.id, job)).collect();
-        Ok(Ok(Claimed { jobs: jobs.iter().filter_map(|id| found.remove(id)).collect(), emissions }))
+        Ok(Ok(jobs.iter().filter_map(|id| found.remove(id)).collect()))
     }
 }
 
@@ -76,17 +94,33 @@ pub(crate) async fn lease_is_live(tx: &mut Tx<'_>, worker: WorkerId) -> Result<b
 }
 
 /// Jobs whose start-before passed while they waited in the queue; returns their callbacks.
-async fn expire_late(tx: &mut Tx<'_>, claim: &Claim) -> Result<Vec<Emission>, Fault> {
-    let statement = sql_of(include_str!("../queries/job_late_of_class.sql"), &claim.jobs)
-        .bind(claim.class.queue.to_string())
-        .bind(i64::from(claim.class.priority.code()))
-        .bind(tx.now.micros());
-    let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
-    let heads = Head::read_or_shelve(tx, &late).await?;
-    // Some may have been cancelled or claimed before they were locked.
-    let late = heads.into_iter().filter(|head| head.state == JobState::Queued && head.is_late(tx.now));
-    let moves = late.map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
-    Ok(apply(tx, &moves, &format!("worker:{}", claim.worker)).await?.emissions)
+struct ExpireLate {
+    claim: Claim,
+}
+
+#[async_trait]
+impl Write for ExpireLate {
+    type Reply = Vec<Emission>;
+    const DOING: &'static str = "expiring late jobs";
+    const LANE: Lane = Lane::Claims;
+
+    fn rows(&self) -> usize {
+        self.claim.jobs.len()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
+        let Claim { worker, class, jobs, .. } = &self.claim;
+        let statement = sql_of(include_str!("../queries/job_late_of_class.sql"), jobs)
+            .bind(class.queue.to_string())
+            .bind(i64::from(class.priority.code()))
+            .bind(tx.now.micros());
+        let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
+        let heads = Head::read_or_shelve(tx, &late).await?;
+        // Some may have been cancelled or claimed before they were locked.
+        let late = heads.into_iter().filter(|head| head.state == JobState::Queued && head.is_late(tx.now));
+        let moves = late.map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
+        Ok(apply(tx, &moves, &format!("worker:{worker}")).await?.emissions)
+    }
 }
 
 /// Finds what a claim took whose reply was lost. On the claims' lane, so that it comes after a claim that still waits there.

@@ -6,7 +6,7 @@ use store::{EffectCall, EffectEnd};
 
 use crate::claim::Fenced;
 use crate::fault::Fault;
-use crate::lane::{Lane, Write};
+use crate::lane::{Alone, Lane, Write};
 use crate::row::{Columns, clean, effect_state};
 use crate::tx::{Sql, Tx, sql};
 
@@ -30,8 +30,8 @@ impl Write for BeginEffect {
     const DOING: &'static str = "beginning an effect";
     const LANE: Lane = Lane::Effects;
 
-    fn is_single(&self) -> bool {
-        true
+    fn alone(&self) -> Alone {
+        Alone::Repeatable
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
@@ -58,8 +58,8 @@ impl Write for EndEffect {
     const DOING: &'static str = "ending an effect";
     const LANE: Lane = Lane::Effects;
 
-    fn is_single(&self) -> bool {
-        true
+    fn alone(&self) -> Alone {
+        Alone::Repeatable
     }
 
     /// The lease need not be live: what is known must not get lost, as long as nobody else runs the job.

@@ -10,7 +10,7 @@ use store::{Acceptance, Accepted, Enqueued, Remembered, StoreError};
 
 use crate::fault::Fault;
 use crate::insert::{Inserted, insert_jobs};
-use crate::lane::{Lane, Write};
+use crate::lane::{Alone, Lane, Write};
 use crate::reader::Reader;
 use crate::row::{Columns, Space};
 use crate::tx::{Sql, Tx, sql};
@@ -48,8 +48,9 @@ impl Write for Enqueue {
         self.calls.iter().flatten().map(|job| job.payload.len()).sum()
     }
 
-    fn is_single(&self) -> bool {
-        self.calls.iter().flatten().all(|job| job.idempotency.is_none() && job.unique.is_none())
+    fn alone(&self) -> Alone {
+        let has_no_key = |job: &NewJob| job.idempotency.is_none() && job.unique.is_none();
+        if self.calls.iter().flatten().all(has_no_key) { Alone::Repeatable } else { Alone::Transaction }
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {

@@ -74,6 +74,17 @@ impl Lane {
     }
 }
 
+/// What an operation is when it is the only one of its group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Alone {
+    /// Several statements, which need a transaction around them.
+    Transaction,
+    /// One statement, which is a transaction of its own.
+    OneStatement,
+    /// One statement that may also be done twice.
+    Repeatable,
+}
+
 /// One operation that writes: all of it happens in one transaction, or nothing.
 #[async_trait]
 pub(crate) trait Write: Send + Sync + 'static {
@@ -93,9 +104,9 @@ pub(crate) trait Write: Send + Sync + 'static {
         0
     }
 
-    /// It is one statement, which needs no transaction around it when it runs alone, and may be done twice.
-    fn is_single(&self) -> bool {
-        false
+    /// What it is when nothing else runs with it.
+    fn alone(&self) -> Alone {
+        Alone::Transaction
     }
 
     /// Runs it, perhaps twice. A refusal that is no fault is part of the reply and must have written nothing.
@@ -107,7 +118,7 @@ pub(crate) trait Write: Send + Sync + 'static {
 pub(crate) trait Waiting: Send {
     fn rows(&self) -> usize;
     fn bytes(&self) -> usize;
-    fn is_single(&self) -> bool;
+    fn alone(&self) -> Alone;
     fn abandoned(&self) -> bool;
     async fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault>;
     /// Answers: what the last run returned, if that was committed.
@@ -208,8 +219,8 @@ impl<W: Write> Waiting for Pending<W> {
         self.operation.bytes()
     }
 
-    fn is_single(&self) -> bool {
-        self.operation.is_single()
+    fn alone(&self) -> Alone {
+        self.operation.alone()
     }
 
     fn abandoned(&self) -> bool {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::fault::Fault;
-use crate::lane::{Lane, Write};
+use crate::lane::{Alone, Lane, Write};
 use crate::row::{Columns, clean};
 use crate::tx::{Tx, sql};
 
@@ -138,8 +138,8 @@ impl Write for Confirm {
     const DOING: &'static str = "confirming emissions";
     const LANE: Lane = Lane::Duties;
 
-    fn is_single(&self) -> bool {
-        true
+    fn alone(&self) -> Alone {
+        Alone::Repeatable
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use store::{
 };
 
 use crate::PostgresStore;
-use crate::claim::{Adopt, ClaimJobs, Fenced};
+use crate::claim::{Adopt, Fenced, claim_jobs};
 use crate::effect::{BeginEffect, EndEffect};
 use crate::promote::Park;
 use crate::settle::Settle;
@@ -39,7 +39,7 @@ impl Work for PostgresStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, WorkError> {
-        Ok(self.lanes.write(ClaimJobs { claim: claim.clone() }).await??)
+        Ok(claim_jobs(&self.lanes, claim).await??)
     }
 
     async fn adopt(&self, worker: WorkerId, claim: ClaimId) -> Result<Vec<ClaimedJob>, WorkError> {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::connection::Connector;
 use crate::fault::Fault;
-use crate::lane::{InHand, Lane, Waiting};
+use crate::lane::{Alone, InHand, Lane, Waiting};
 use crate::tx::{Context, Tx};
 
 /// Operations, rows and bytes of one transaction, unless a single operation has more.
@@ -50,11 +50,11 @@ impl Failed {
         }
     }
 
-    /// The connection broke, and nothing had begun; or it was a single statement, and those may be done twice.
-    fn leaves_no_doubt(&self, is_single: bool) -> bool {
+    /// The connection broke, and nothing had begun; or it may be done twice.
+    fn leaves_no_doubt(&self, alone: Alone) -> bool {
         match self {
             Self::AtBegin(fault) => fault.is_a_broken_connection(),
-            Self::Later(fault) => is_single && fault.is_a_broken_connection(),
+            Self::Later(fault) => alone == Alone::Repeatable && fault.is_a_broken_connection(),
             Self::ReplyLost => false,
         }
     }
@@ -159,18 +159,19 @@ impl Writer {
         if group.is_empty() {
             return Ok(());
         }
-        let is_single = group.len() == 1 && group[0].is_single();
+        let alone = if let [operation] = &*group { operation.alone() } else { Alone::Transaction };
         let was_open = self.connection.is_some();
-        let outcome = self.attempt(group, is_single).await;
+        let outcome = self.attempt(group, alone).await;
         self.context.health.note(outcome.as_ref().err().and_then(Failed::fault));
         match outcome {
             // The server has closed the connection while nobody looked, as after a restart.
-            Err(failed) if was_open && failed.leaves_no_doubt(is_single) => self.attempt(group, is_single).await,
+            Err(failed) if was_open && failed.leaves_no_doubt(alone) => self.attempt(group, alone).await,
             outcome => outcome,
         }
     }
 
-    async fn attempt(&mut self, group: &mut [Operation], is_single: bool) -> Result<(), Failed> {
+    async fn attempt(&mut self, group: &mut [Operation], alone: Alone) -> Result<(), Failed> {
+        let is_single = alone != Alone::Transaction;
         let (context, deadline) = (Arc::clone(&self.context), self.deadline);
         let connection = self.connected().await.map_err(Failed::AtBegin)?;
         let outcome = timeout(deadline, async {

@@ -172,7 +172,8 @@ async fn lost_replies_are_resolved() {
     assert_eq!(again.accepted.iter().map(|accepted| accepted.job).collect::<Vec<_>>(), [jobs[0].id, jobs[1].id]);
 
     let claim = b.claim_of(worker, &[jobs[0].id, jobs[1].id]);
-    lose();
+    // It is one statement, without a commit: its id is what tells it on the wire.
+    p.proxy.lose_reply_to(*claim.id.as_uuid().as_bytes());
     let lost = within("the claim", LONG, b.store.claim(&claim)).await;
     assert!(matches!(lost, Err(WorkError::Store(StoreError::Unavailable { .. }))), "{lost:?}");
     p.proxy.lost(LONG).await;
