@@ -29,7 +29,7 @@ Commands:
   bench core [embedded|distributed] [-- <arguments>]
                                 Measures both engines, or one: builds the benchmark and the roles in the release profile, starts
                                 fresh servers for the distributed engine, and prints figures beside their targets (raw ones go
-                                to `target/bench`). Arguments: --quick, --rounds N, --no-build. docs/benchmarks.md says what is measured.
+                                to `target/bench`). Arguments: --quick, --rounds N, --pick-up (that alone), --no-build. docs/benchmarks.md says what is measured.
   help                          Prints this text.
 
 Environment of `test`:

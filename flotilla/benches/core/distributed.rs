@@ -38,8 +38,10 @@ pub async fn run(servers: &Path, effort: Effort) -> anyhow::Result<()> {
 
 async fn measure(servers: &Servers, effort: Effort) -> anyhow::Result<Value> {
     let mut fleet = Fleet::start(servers).await?;
-    let idle = measures::idle(&mut fleet).await?;
+    let idle = if effort.rounds > 0 { measures::idle(&mut fleet).await? } else { Value::Null };
     measures::warm_up(&mut fleet, effort).await?;
+    // First: after a load, the disk is still busy with what that left behind.
+    let pickup = measures::pickup(&mut fleet, effort).await?;
     let mut rounds = Vec::new();
     for number in 1..=effort.rounds {
         let round = measures::round(&mut fleet, effort).await?;
@@ -47,7 +49,6 @@ async fn measure(servers: &Servers, effort: Effort) -> anyhow::Result<Value> {
         rounds.push(round);
     }
     let queues = servers.queues().await?;
-    let pickup = measures::pickup(&mut fleet, effort).await?;
     fleet.stop().await?;
     Ok(json!({ "idle": idle, "rounds": rounds, "pickup": pickup, "queues": queues }))
 }

@@ -13,14 +13,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-const USAGE: &str = "say `embedded [--quick]`, or `distributed --servers FILE [--quick] [--rounds N]`; `cargo xtask bench core` does";
+const USAGE: &str =
+    "say `embedded [--quick]`, or `distributed --servers FILE [--quick] [--rounds N] [--pick-up]`; `cargo xtask bench core` does";
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     /// A tenth of the samples: shows that everything works, and no figure to be told.
     pub quick: bool,
-    /// How often what can be repeated is.
+    /// How often what can be repeated is; 0: the pick-up alone is measured.
     pub rounds: usize,
 }
 
@@ -46,6 +47,7 @@ fn run() -> anyhow::Result<()> {
             // Cargo's own.
             "--bench" | "--" => {}
             "--quick" => effort = Effort { quick: true, rounds: 1 },
+            "--pick-up" => effort.rounds = 0,
             "--rounds" => effort.rounds = args.next().context(USAGE)?.parse::<usize>().context(USAGE)?.clamp(1, 20),
             "--servers" => servers = Some(PathBuf::from(args.next().context(USAGE)?)),
             "embedded" | "distributed" => engine = Some(arg),

@@ -111,12 +111,31 @@ impl Database {
         rows.first().and_then(|row| row.first()).context("no count")?.parse().context("no number")
     }
 
-    /// What handlers of the clocked kind returned, by the number in the payload.
-    pub async fn clocked(&self, since: &Mark) -> anyhow::Result<Vec<(usize, i64)>> {
-        let statement =
-            format!("select payload::json ->> 'number', result from job where id >= '{}' and kind = '{}'", since.0, super::worker::CLOCKED);
+    /// The times of clocked jobs since the mark.
+    pub async fn clocked(&self, since: &Mark) -> anyhow::Result<Vec<Clocked>> {
+        let statement = format!(
+            "select payload::json ->> 'number', created_at, started_at, result from job where id >= '{}' and kind = '{}'",
+            since.0,
+            super::worker::CLOCKED
+        );
         let rows = self.ask(&statement).await?;
-        let read = |row: &Vec<String>| Some((row.first()?.parse().ok()?, row.get(1)?.parse().ok()?));
+        let read = |row: &Vec<String>| {
+            let [number, recorded, claimed, handled] = &row[..] else { return None };
+            let (number, recorded) = (number.parse().ok()?, recorded.parse().ok()?);
+            Some(Clocked { number, recorded, claimed: claimed.parse().ok()?, handled: handled.parse().ok()? })
+        };
         rows.iter().map(|row| read(row).context("a clocked job has no clock reading")).collect()
     }
+}
+
+/// One job's way, in microseconds of the wall clock. What the database stamps is its own clock, on the same machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Clocked {
+    pub number: usize,
+    /// When its insertion began.
+    pub recorded: i64,
+    /// When its claim began.
+    pub claimed: i64,
+    /// The first line of its handler.
+    pub handled: i64,
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::bail;
 use hdrhistogram::Histogram;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::http::{self, Connection};
+use super::http::{self, BlockingConnection, Connection};
 use super::worker::{CLOCKED, NOOP, realtime_micros, submission};
 
 pub const BATCH: usize = 1_000;
@@ -95,32 +94,45 @@ pub async fn singles(target: &Target, connections: usize, during: Duration) -> a
     Ok(Singles { jobs: number.load(Ordering::Relaxed), elapsed: started.elapsed(), micros })
 }
 
-/// Sends `count` clocked jobs at their times, however slow answers are. Returns when each was due, on the wall clock, by its number.
+/// Sends `count` clocked jobs at their times, however slow answers are. Returns when each was sent, on the wall clock, by its number:
+/// one that had to wait for the answer before it was sent when it was due.
+///
+/// On threads of their own, each with a connection and its share of the numbers: a runtime's timers and wake-ups would be told as the
+/// fleet's.
 pub async fn open_loop(target: &Target, count: usize, every: Duration) -> anyhow::Result<Vec<i64>> {
-    let (give, take) = (Arc::new(parking_lot::Mutex::new(Vec::new())), Arc::new(Semaphore::new(OPEN_LOOP_CONNECTIONS)));
-    for _ in 0..OPEN_LOOP_CONNECTIONS {
-        let connection = Connection::open(target.port).await?;
-        give.lock().push(connection);
-    }
-    let (started, started_micros) = (Instant::now(), realtime_micros());
-    let mut senders = JoinSet::new();
-    let mut due = Vec::with_capacity(count);
-    for number in 0..count {
-        let after = every * u32::try_from(number)?;
-        due.push(started_micros + i64::try_from(after.as_micros())?);
-        tokio::time::sleep_until(started + after).await;
+    let start = std::time::Instant::now() + every;
+    let thread = |first: usize| {
+        let target = target.clone();
+        std::thread::spawn(move || share(&target, start, (first..count).step_by(OPEN_LOOP_CONNECTIONS), every))
+    };
+    let threads: Vec<_> = (0..OPEN_LOOP_CONNECTIONS).map(thread).collect();
+    let sent = tokio::task::spawn_blocking(move || {
+        let shares = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a sender panicked")));
+        shares.collect::<anyhow::Result<Vec<_>>>()
+    });
+    let mut sent: Vec<(usize, i64)> = sent.await??.into_iter().flatten().collect();
+    sent.sort_unstable();
+    Ok(sent.into_iter().map(|(_, at)| at).collect())
+}
+
+/// What one thread sends.
+fn share(
+    target: &Target,
+    start: std::time::Instant,
+    numbers: impl Iterator<Item = usize>,
+    every: Duration,
+) -> anyhow::Result<Vec<(usize, i64)>> {
+    let mut connection = BlockingConnection::open(target.port)?;
+    let mut sent = Vec::new();
+    for number in numbers {
         let request = http::post("/v1/jobs", &target.key, &submission(CLOCKED, number));
-        let (give, take) = (Arc::clone(&give), Arc::clone(&take));
-        senders.spawn(async move {
-            let _turn = take.acquire_owned().await?;
-            let mut connection = give.lock().pop().context("more turns than connections")?;
-            connection.submit(&request).await?;
-            give.lock().push(connection);
-            anyhow::Ok(())
-        });
+        let due = start + every * u32::try_from(number)?;
+        let wait = due.checked_duration_since(std::time::Instant::now());
+        std::thread::sleep(wait.unwrap_or_default());
+        // Still busy when it was due: the wait is the fleet's. Else the operating system's timer is late, which is not.
+        let late = if wait.is_some() { Duration::ZERO } else { due.elapsed() };
+        sent.push((number, realtime_micros() - i64::try_from(late.as_micros())?));
+        connection.submit(&request)?;
     }
-    while let Some(ended) = senders.join_next().await {
-        ended??;
-    }
-    Ok(due)
+    Ok(sent)
 }

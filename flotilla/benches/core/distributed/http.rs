@@ -2,9 +2,10 @@
 //!
 //! The generator shares two cores with what it measures, so what it spends is what the fleet lacks.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -79,6 +80,42 @@ impl Connection {
             bail!("the connection was closed");
         }
         Ok(())
+    }
+}
+
+/// The same, for a thread that has nothing else to do.
+pub struct BlockingConnection {
+    stream: std::net::TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl BlockingConnection {
+    pub fn open(port: u16) -> anyhow::Result<Self> {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+        stream.set_write_timeout(Some(ANSWERED_WITHIN))?;
+        Ok(Self { stream, buffer: Vec::with_capacity(4_096) })
+    }
+
+    /// Sends a submission, which must be taken.
+    pub fn submit(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(request)?;
+        self.buffer.clear();
+        loop {
+            let head = self.buffer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+            if let Some(head) = head {
+                let (status, length) = understood(&self.buffer[..head]).context("the answer is not understood")?;
+                if self.buffer.len() >= head + length {
+                    ensure!((200..300).contains(&status), "a submission was answered with {status}");
+                    return Ok(());
+                }
+            }
+            let mut more = [0; 4_096];
+            let read = self.stream.read(&mut more)?;
+            ensure!(read > 0, "the connection was closed");
+            self.buffer.extend_from_slice(&more[..read]);
+        }
     }
 }
 

@@ -170,27 +170,35 @@ async fn together(fleet: &mut Fleet<'_>, jobs: usize) -> anyhow::Result<Value> {
     Ok(figures)
 }
 
-/// From the time a send was due to the first line of its handler.
+/// From the time a send began to the first line of its handler, and the stages between.
 pub async fn pickup(fleet: &mut Fleet<'_>, effort: Effort) -> anyhow::Result<Value> {
     fleet.add_worker(PICKUP_SLOTS).await?;
     let mark = fleet.database.mark().await?;
     let samples = if effort.quick { PICKUP_SAMPLES / 10 } else { PICKUP_SAMPLES };
     let meter = Meter::start(fleet);
-    let due = generator::open_loop(&fleet.target, PICKUP_WARM_UP + samples, PICKUP_EVERY).await?;
-    let count = u64::try_from(due.len())?;
+    let sent = generator::open_loop(&fleet.target, PICKUP_WARM_UP + samples, PICKUP_EVERY).await?;
+    let count = u64::try_from(sent.len())?;
     fleet.has_settled(count, DRAINED_WITHIN).await?;
     let told = meter.stop(fleet, Value::Null);
     fleet.database.all_succeeded(&mark, count, DRAINED_WITHIN).await?;
-    let started = fleet.database.clocked(&mark).await?;
+    let clocked = fleet.database.clocked(&mark).await?;
     fleet.stop_workers().await?;
-    let mut micros = Histogram::<u64>::new(3)?;
-    for (number, started) in started.into_iter().filter(|(number, _)| *number >= PICKUP_WARM_UP) {
-        micros.record(u64::try_from(started - due[number])?)?;
+    let mut whole = Histogram::<u64>::new(3)?;
+    let mut stages = [Histogram::<u64>::new(3)?, Histogram::new(3)?, Histogram::new(3)?];
+    for job in clocked.into_iter().filter(|job| job.number >= PICKUP_WARM_UP) {
+        let sent = sent[job.number];
+        whole.record(u64::try_from(job.handled - sent)?)?;
+        for (stage, took) in stages.iter_mut().zip([job.recorded - sent, job.claimed - job.recorded, job.handled - job.claimed]) {
+            // The database's clock is ours up to what its reading costs.
+            stage.record(u64::try_from(took).unwrap_or(0))?;
+        }
     }
-    ensure!(micros.len() == u64::try_from(samples)?, "{} clock readings, not {samples}", micros.len());
+    ensure!(whole.len() == u64::try_from(samples)?, "{} clock readings, not {samples}", whole.len());
+    let stage = |micros: &Histogram<u64>| json!({ "p50_ms": ms(micros, 0.5), "p99_ms": ms(micros, 0.99) });
+    let [to_insert, to_claim, to_handler] = &stages;
     let mut figures = json!({
-        "samples": samples, "per_second": 50, "p50_ms": ms(&micros, 0.5), "p90_ms": ms(&micros, 0.9), "p99_ms": ms(&micros, 0.99),
-        "max_ms": ms(&micros, 1.0),
+        "samples": samples, "per_second": 50, "p50_ms": ms(&whole, 0.5), "p90_ms": ms(&whole, 0.9), "p99_ms": ms(&whole, 0.99),
+        "max_ms": ms(&whole, 1.0), "send_to_insert": stage(to_insert), "insert_to_claim": stage(to_claim), "claim_to_handler": stage(to_handler),
     });
     if let (Value::Object(figures), Value::Object(told)) = (&mut figures, told) {
         figures.extend(told);

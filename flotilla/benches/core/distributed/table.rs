@@ -37,10 +37,16 @@ const ROUNDS: [(&str, &str, Target); 13] = [
     ("producer in single submits, peak MiB", "/single_256/rss_peak_mib/producer", Target::None),
 ];
 
-const ONCE: [(&str, &str, Target); 8] = [
+const ONCE: [(&str, &str, Target); 14] = [
     ("pick-up at 50/s, p50 ms", "/pickup/p50_ms", Target::AtMost(3.0)),
     ("pick-up at 50/s, p99 ms", "/pickup/p99_ms", Target::AtMost(10.0)),
     ("pick-up at 50/s, max ms", "/pickup/max_ms", Target::None),
+    ("  send to insertion, p50 ms", "/pickup/send_to_insert/p50_ms", Target::None),
+    ("  send to insertion, p99 ms", "/pickup/send_to_insert/p99_ms", Target::None),
+    ("  insertion to claim, p50 ms", "/pickup/insert_to_claim/p50_ms", Target::None),
+    ("  insertion to claim, p99 ms", "/pickup/insert_to_claim/p99_ms", Target::None),
+    ("  claim to handler, p50 ms", "/pickup/claim_to_handler/p50_ms", Target::None),
+    ("  claim to handler, p99 ms", "/pickup/claim_to_handler/p99_ms", Target::None),
     ("idle webhooks-worker, MiB", "/idle/rss_mib/webhooks_worker", Target::AtMost(25.0)),
     ("idle worker of this benchmark, MiB", "/idle/rss_mib/worker", Target::None),
     ("idle producer, MiB", "/idle/rss_mib/producer", Target::None),
