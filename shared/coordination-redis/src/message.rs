@@ -47,7 +47,8 @@ mod tests {
         assert_eq!(text(Some(Nudge::Kinds)), format!(r#"{{"v":1,"from":"{from}","nudge":"kinds"}}"#));
         assert_eq!(text(None), format!(r#"{{"v":1,"from":"{from}","nudge":null}}"#));
         let at = Timestamp::from_micros(1_700_000_000_000_000);
-        for nudge in [Some(Nudge::Cancel { job }), Some(Nudge::Timer { at }), Some(Nudge::Kinds), Some(Nudge::Emissions), None] {
+        let all = [Nudge::Cancel { job }, Nudge::Timer { at }, Nudge::Kinds, Nudge::Emissions, Nudge::Operations];
+        for nudge in all.map(Some).into_iter().chain([None]) {
             assert_eq!(decode(&encode(from, nudge)), Some((from, nudge)));
         }
     }

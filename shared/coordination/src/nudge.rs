@@ -15,6 +15,8 @@ pub enum Nudge {
     Kinds,
     /// Emissions were not taken by the broker.
     Emissions,
+    /// An operation was begun.
+    Operations,
 }
 
 /// Sends and hears nudges. Never blocks and never fails: what cannot be sent is found by the next look.

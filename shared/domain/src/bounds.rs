@@ -1,6 +1,7 @@
 //! Every bound of Flotilla in one place (invariant I7) - queues, buffers, pages, payloads, counts - with the relations between
 //! them checked by the compiler. How long a single call may take stands where the call is made.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Jobs one claim, one flush or one duty's step touches at most.
@@ -41,6 +42,26 @@ pub const PAGE_ROWS_MAX: usize = 200;
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Rows a listing with a rare filter looks at before it returns a short page and says where it stopped.
 pub const PAGE_SCAN_ROWS_MAX: usize = 20_000;
+
+/// Characters of the text that a listing searches for.
+pub const SEARCH_CHARS_MAX: usize = 100;
+
+/// Jobs that one step of an operation looks at: a transaction that others wait for must be short.
+pub const OPERATION_STEP_JOBS: usize = 500;
+/// Jobs that an operation may name one by one.
+pub const OPERATION_IDS_MAX: usize = 1_000;
+/// Jobs that may go ahead of the rest of an operation.
+pub const CANARIES_MAX: u32 = 100;
+/// How long an operation waits for its canaries to end.
+pub const CANARIES_WAIT_MAX: Duration = hours(1);
+/// How often an operation looks whether its canaries have ended.
+pub const CANARIES_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long operations are shown after their end.
+pub const OPERATIONS_KEPT: Duration = days(30);
+/// Operations that one listing shows.
+pub const OPERATIONS_SHOWN_MAX: usize = 200;
+/// Groups of dead letters that one listing shows.
+pub const DEAD_GROUPS_MAX: usize = 200;
 
 /// How far ahead `run_at` may lie.
 pub const RUN_AT_AHEAD_MAX: Duration = days(400);
@@ -169,8 +190,39 @@ pub const REASON_CHARS_MAX: usize = 500;
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
 /// Bytes of a result that is shown inside its job; a longer one is fetched by itself.
 pub const RESULT_SHOWN_BYTES_MAX: usize = 64 * 1024;
+/// Readers that follow jobs live, in one process.
+pub const FOLLOWERS_MAX: usize = 1_024;
 /// API keys one process remembers for a moment.
 pub const REMEMBERED_KEYS_MAX: usize = 4_096;
+/// Bytes of single submissions' bodies in memory, from their arrival to their answer; batches have room of their own.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Look-ups of unknown keys at the same time, for addresses that have shown too many wrong ones.
+pub const DOUBTFUL_KEYS_MAX: usize = 4;
+/// Keys or addresses whose requests one process counts; those beyond share what one may.
+pub const COUNTED_CALLERS_MAX: usize = 4_096;
+/// Well-formed but wrong keys that one address may present in a minute.
+pub const WRONG_KEYS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("some");
+/// Requests that one key may be allowed in a minute; more is no limit.
+pub const RATE_LIMIT_MAX: u32 = 6_000_000;
+/// Answers below this are not worth compressing.
+pub const COMPRESSED_BYTES_MIN: u64 = 1024;
+/// Large answers that are compressed at the same time; others leave as they are.
+pub const COMPRESSED_AT_ONCE_MAX: usize = 4;
+
+// ---- HTTP (crate `bootstrap`)
+
+/// Bytes of a request's head.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of a request.
+pub const HTTP_HEADERS_MAX: usize = 100;
+/// Bytes that one connection reads ahead, or keeps for a caller who is slow to take them.
+pub const HTTP_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Requests at the same time on one connection of HTTP/2.
+pub const HTTP_STREAMS_MAX: u32 = 32;
+/// Connections that find no place and are told so at the same time; those beyond are closed without a word.
+pub const TURNED_AWAY_MAX: usize = 256;
+/// Open connections and requests in work that one process may be allowed.
+pub const CONNECTIONS_MAX: usize = 100_000;
 
 const fn hours(n: u64) -> Duration {
     Duration::from_secs(n * 3_600)
@@ -203,6 +255,12 @@ const _: () = {
     assert!(BATCHES_MAX * BATCH_BYTES_MAX <= BATCHES_BYTES_MAX, "every turn must be able to hold a full batch");
     assert!(BATCHES_BYTES_MAX <= u32::MAX as usize, "the bytes are permits of a semaphore, counted in 32 bits");
     assert!(SMALL_REQUEST_BYTES_MAX > 4 * (REASON_CHARS_MAX + URL_CHARS_MAX), "a small request must hold its longest words");
+    assert!(BODIES_BYTES_MAX >= 16 * REQUEST_BYTES_MAX, "a handful of large submissions must not shut out the others");
+    assert!(BODIES_BYTES_MAX <= u32::MAX as usize, "the bytes are permits of a semaphore, counted in 32 bits");
+    assert!(HTTP_HEAD_BYTES_MAX < HTTP_BUFFER_BYTES_MAX, "a head must be refused for its own size, not for its connection's");
     assert!(RESULT_SHOWN_BYTES_MAX <= RESULT_BYTES_MAX, "what is shown is part of what is kept");
+    assert!(OPERATION_STEP_JOBS <= FLUSH_JOBS_MAX, "a step of an operation is a write like others");
+    assert!(CANARIES_MAX as usize <= OPERATION_STEP_JOBS, "all canaries can be looked at in one step");
+    assert!(CANARIES_LOOK_EVERY.as_secs() < CANARIES_WAIT_MAX.as_secs(), "canaries are looked at before they are given up");
     assert!(TIMEOUT_MIN.as_millis() < TIMEOUT_MAX.as_millis(), "timeouts are a range");
 };

@@ -87,6 +87,10 @@ id! {
     /// An API key (never the secret itself).
     KeyId
 }
+id! {
+    /// An act on many jobs: minted by whoever begins it, so that a lost reply can be resolved.
+    OperationId
+}
 
 /// The number of a claim of a job: +1 at every claim, never lowered, never reset. The fence.
 pub type Run = u32;

@@ -54,6 +54,10 @@ pub enum Event {
     Expired,
     /// An operator asked to run it again.
     Replayed,
+    /// An operator moved it into another class; it goes on waiting, for a time, a key or a slot.
+    Reprioritized,
+    /// An operator named another time; it waits for that.
+    Rescheduled,
 }
 
 /// What a waiting job waits for.
@@ -82,6 +86,13 @@ pub struct UnknownState {
     text: String,
 }
 
+impl UnknownState {
+    /// No `what` has this number.
+    pub(crate) fn of(what: &'static str, code: u8) -> Self {
+        Self { what, text: code.to_string() }
+    }
+}
+
 impl JobState {
     pub const ALL: [Self; 7] = [Self::Waiting, Self::Queued, Self::Running, Self::Succeeded, Self::Dead, Self::Cancelled, Self::Expired];
     /// The job has ended; `finished_at` is set.
@@ -103,6 +114,8 @@ impl JobState {
             (S::Running, E::CancelHonoured) | (S::Waiting | S::Queued, E::CancelAsked) => Some(S::Cancelled),
             (S::Running, E::CancelAsked) => Some(S::Running),
             (S::Waiting | S::Queued, E::Expired) => Some(S::Expired),
+            (S::Waiting, E::Reprioritized | E::Rescheduled) | (S::Queued, E::Rescheduled) => Some(S::Waiting),
+            (S::Queued, E::Reprioritized) => Some(S::Queued),
             (S::Waiting | S::Queued | S::Running | S::Succeeded | S::Dead | S::Cancelled | S::Expired, _) => None,
         }
     }
@@ -117,7 +130,7 @@ impl JobState {
     }
 
     pub fn from_code(code: u8) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|s| s.code() == code).ok_or_else(|| UnknownState { what: "job state", text: code.to_string() })
+        Self::ALL.into_iter().find(|s| s.code() == code).ok_or_else(|| UnknownState::of("job state", code))
     }
 
     pub const fn as_str(self) -> &'static str {
@@ -134,7 +147,7 @@ impl JobState {
 }
 
 impl Event {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Released,
         Self::Reemitted,
         Self::Claimed,
@@ -149,6 +162,8 @@ impl Event {
         Self::CancelAsked,
         Self::Expired,
         Self::Replayed,
+        Self::Reprioritized,
+        Self::Rescheduled,
     ];
 }
 
@@ -173,7 +188,23 @@ impl WaitingFor {
     }
 
     pub fn from_code(code: u8) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|w| w.code() == code).ok_or_else(|| UnknownState { what: "reason to wait", text: code.to_string() })
+        Self::ALL.into_iter().find(|w| w.code() == code).ok_or_else(|| UnknownState::of("reason to wait", code))
+    }
+
+    /// Whether an operator may end the wait or set it to another time. Not what waits for a key: letting go a job whose
+    /// effect is held would make the effect again (I6), and one that no worker knows would only come back.
+    pub const fn can_be_cut_short(self) -> bool {
+        match self {
+            Self::Time | Self::Retry | Self::RateLimit => true,
+            Self::FairShare
+            | Self::Breaker
+            | Self::Concurrency
+            | Self::Paused
+            | Self::NoWorker
+            | Self::Budget
+            | Self::Dependencies
+            | Self::Signal => false,
+        }
     }
 
     pub const fn as_str(self) -> &'static str {

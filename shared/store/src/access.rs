@@ -116,6 +116,28 @@ pub struct AuditRow {
     pub data: Option<String>,
 }
 
+/// Which audit rows to read; what is not named does not matter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditPage {
+    /// The name of the key or the user.
+    pub actor: Option<String>,
+    /// Such as `job.cancel`.
+    pub action: Option<String>,
+    pub target: Option<String>,
+    /// Where to go on: the `next` of the page before.
+    pub after: Option<u64>,
+    /// 1 to [`domain::bounds::PAGE_ROWS_MAX`].
+    pub limit: usize,
+}
+
+/// A page of audit rows, newest first.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditPageRows {
+    pub rows: Vec<AuditRow>,
+    /// Where to go on; `None`: that was all. A rare filter may return a short page, or an empty one, although there is more.
+    pub next: Option<u64>,
+}
+
 /// Keys, endpoints and the audit log. Every change leaves an audit row in its own transaction (I12).
 #[async_trait]
 pub trait Access: Send + Sync {
@@ -142,6 +164,6 @@ pub trait Access: Send + Sync {
     /// Disables with a reason, or enables (`None`). `false`: there is none of this name.
     async fn endpoint_disable(&self, by: &Actor, name: &EndpointName, reason: Option<&str>) -> Result<bool, StoreError>;
 
-    /// The tenant's latest audit rows, newest first.
-    async fn audit(&self, tenant: &TenantId, limit: usize) -> Result<Vec<AuditRow>, StoreError>;
+    /// The tenant's audit rows, newest first.
+    async fn audit(&self, tenant: &TenantId, page: &AuditPage) -> Result<AuditPageRows, StoreError>;
 }

@@ -53,14 +53,16 @@ pub struct Enqueued {
     pub next_timer: Option<domain::Timestamp>,
 }
 
-/// What [`Intake::retry`] did.
+/// What an act on one job did.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Replay {
     pub job: Job,
     pub emissions: Vec<Emission>,
+    /// The earliest time a new timer is due, if this act made one.
+    pub next_timer: Option<domain::Timestamp>,
 }
 
-/// Submissions and operators' actions. Every action leaves an audit row and a timeline entry in its own
+/// Submissions, and the two acts that end a job or begin it again. Every action leaves an audit row and a timeline entry in its own
 /// transaction (I12).
 #[async_trait]
 pub trait Intake: Send + Sync {

@@ -1,8 +1,8 @@
 //! `store` is the port through which everything reads and writes jobs. It does not connect, migrate or retry.
 //!
-//! Five roles, each an object-safe trait of domain operations; one adapter implements them all, and a sixth, the ledger, where
-//! the broker is a process of its own. What an
-//! adapter promises is what the contract suite (feature `contract`) checks, and nothing else is promised.
+//! Seven roles, each an object-safe trait of domain operations; one adapter implements them all, and an eighth, the ledger,
+//! where the broker is a process of its own. What an adapter promises is what the contract suite (feature `contract`) checks, and
+//! nothing else is promised.
 //!
 //! Three rules hold for every method:
 //! - **Atomic.** A call happens whole or not at all, also when its future is dropped: dropping may lose
@@ -18,7 +18,9 @@ mod error;
 mod intake;
 mod ledger;
 mod mint;
+mod overview;
 mod reports;
+mod steering;
 mod upkeep;
 mod work;
 
@@ -26,19 +28,21 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 
-pub use access::{Access, ApiKey, AuditRow, Endpoint, NewApiKey, Scopes, UnknownScope};
+pub use access::{Access, ApiKey, AuditPage, AuditPageRows, AuditRow, Endpoint, NewApiKey, Scopes, UnknownScope};
 pub use error::{ActError, EnqueueError, StoreError, WorkError};
 pub use intake::{Acceptance, Accepted, Actor, Enqueued, Intake, Remembered, Replay};
 pub use ledger::{Ledger, Outstanding, PoisonRow, Reconciled};
 pub use mint::Mint;
+pub use overview::{DeadGroup, DeadLetter, DeadLetterPage, DeadPage, Overview, Throughput};
 pub use reports::{AttemptLog, Depth, JobPage, PageRequest, Reports, TimelineEntry, WorkerRow};
+pub use steering::{Steering, Step};
 pub use upkeep::{ClassNeed, Emitted, Prepared, Promoted, Released, Rescued, Retained, Retention, Upkeep};
 pub use work::{
     Claim, Claimed, EffectCall, EffectEnd, End, LogLine, Renewal, Renewed, Settled, Settlement, Until, Work, WorkerRegistration,
 };
 
 /// Everything a store can do, for the composition root; roles take the one trait they need.
-pub trait Store: Intake + Work + Upkeep + Reports + Access {
+pub trait Store: Intake + Steering + Work + Upkeep + Reports + Overview + Access {
     /// The store's clock: the process's clock corrected by the measured offset.
     fn now(&self) -> Timestamp;
 }

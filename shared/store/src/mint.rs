@@ -1,6 +1,6 @@
 //! Mints ids: version 7, in order within a process, from the store's clock.
 
-use domain::{ClaimId, EmissionId, JobId, KeyId, Timestamp, WorkerId};
+use domain::{ClaimId, EmissionId, JobId, KeyId, OperationId, Timestamp, WorkerId};
 use uuid::{ContextV7, Uuid};
 
 /// A source of ids for one process.
@@ -41,6 +41,10 @@ impl Mint {
 
     pub fn key(&self, now: Timestamp) -> KeyId {
         KeyId::from_uuid(self.uuid(now))
+    }
+
+    pub fn operation(&self, now: Timestamp) -> OperationId {
+        OperationId::from_uuid(self.uuid(now))
     }
 }
 

@@ -81,7 +81,8 @@ pub trait Reports: Send + Sync {
     /// Several jobs in the order of `ids`, without payload and result; those that do not exist are left out.
     async fn jobs_by_id(&self, tenant: &TenantId, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
-    /// A page without payloads and results: what a page holds must be bounded (I7).
+    /// A page without payloads and results: what a page holds must be bounded (I7). Dead jobs are found at once, however few
+    /// there are: their dead letters are looked through, not the jobs.
     async fn jobs(&self, tenant: &TenantId, page: &PageRequest) -> Result<JobPage, StoreError>;
 
     /// Every recorded transition, oldest first, from the submission on; empty for a job that does not exist.

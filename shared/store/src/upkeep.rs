@@ -130,7 +130,7 @@ pub trait Upkeep: Send + Sync {
     }
 
     /// Deletes what is kept no longer: ended jobs past their retention with all that belongs to them, expired
-    /// keys, workers long dead, old audit rows. Never a live job, nor one that an open key names: a remembered key finds
+    /// keys, workers long dead, old audit rows, figures and operations that are over. Never a live job, nor one that an open key names: a remembered key finds
     /// its job. At most `limit` of each, but an engine that keeps jobs in tables by time may drop or compact one such table besides.
     async fn retain(&self, kept: &Retention, limit: usize) -> Result<Retained, StoreError>;
 }

@@ -4,6 +4,7 @@ mod chain;
 pub mod fields;
 mod logs;
 mod metrics;
+pub mod reference;
 
 pub use chain::chain;
 pub use logs::{LogFormat, LogsError, init};

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::bounds::LEASE_FOR;
-use domain::{ClaimId, ClaimedJob, Class, Job, JobFilter, JobId, JobState, KindName, NewJob, Priority, Timestamp, WorkerId};
+use domain::{
+    Act, ClaimId, ClaimedJob, Class, Job, JobFilter, JobId, JobState, KindName, NewJob, NewOperation, Operation, OperationId, Priority,
+    Target, TenantId, Timestamp, WorkerId,
+};
 
 use super::Fixture;
 use super::sample::{LEASE_OVER, PLENTY, SLACK, class, kind, kind_info, operator, other_kind, other_queue, queue, tenant, trace};
 use crate::{
-    Acceptance, ActError, Claim, End, Enqueued, Mint, PageRequest, Promoted, Renewal, Renewed, Rescued, Settled, Settlement, Store,
-    WorkError, WorkerRegistration,
+    Acceptance, ActError, AuditPage, AuditRow, Claim, End, Enqueued, Mint, PageRequest, Promoted, Renewal, Renewed, Rescued, Settled,
+    Settlement, Step, Store, WorkError, WorkerRegistration,
 };
 
 /// A store and a source of ids.
@@ -194,6 +197,20 @@ impl Bench {
         self.rescue().await
     }
 
+    /// Lets one worker that runs all of these jobs die again and again, until they have.
+    pub async fn crash_all(&self, f: &dyn Fixture, ids: &[JobId]) -> usize {
+        let mut dead = 0;
+        for _ in 0..domain::bounds::CRASHES_MAX {
+            let worker = self.worker().await;
+            self.claim(worker, ids).await;
+            f.advance(LEASE_OVER);
+            dead += self.rescue().await.dead;
+            f.advance(Duration::from_secs(10));
+            self.promote().await;
+        }
+        dead
+    }
+
     /// Lets `span` pass in steps no longer than a renewal's, keeping the worker alive and its claims held.
     pub async fn keep_alive(&self, f: &dyn Fixture, worker: WorkerId, held: &[ClaimId], span: Duration) {
         let step = LEASE_FOR - Duration::from_secs(2);
@@ -227,6 +244,48 @@ impl Bench {
 
     pub async fn cancel(&self, id: JobId) -> Result<crate::Replay, ActError> {
         self.store.cancel(&operator(), id, Some("not needed")).await
+    }
+
+    /// The tenant's latest audit rows (at most a page), newest first.
+    pub async fn audit(&self, tenant: &TenantId) -> Vec<AuditRow> {
+        let page = AuditPage { limit: domain::bounds::PAGE_ROWS_MAX, ..AuditPage::default() };
+        self.store.audit(tenant, &page).await.expect("reads").rows
+    }
+
+    // === operations ===
+
+    pub fn operation(&self, act: Act, target: Target) -> NewOperation {
+        let id = self.mint.operation(self.now());
+        NewOperation { id, act, target, reason: "spring cleaning".to_owned(), canary: None }
+    }
+
+    pub async fn begin(&self, new: &NewOperation) -> OperationId {
+        self.store.operation_begin(&operator(), new).await.expect("begins").id
+    }
+
+    pub async fn read_operation(&self, id: OperationId) -> Operation {
+        self.store.operation(&tenant(), id).await.expect("reads").expect("it was begun")
+    }
+
+    pub async fn step(&self, limit: usize) -> Option<Step> {
+        self.store.operation_step(limit).await.expect("steps")
+    }
+
+    /// Steps of at most `limit` jobs until nothing is to be done now.
+    pub async fn steps(&self, limit: usize) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while let Some(step) = self.step(limit).await {
+            steps.push(step);
+            assert!(steps.len() < 1_000, "it never ends");
+        }
+        steps
+    }
+
+    /// Begins an operation, carries it out, and returns it as it is then.
+    pub async fn carry_out(&self, act: Act, target: Target) -> Operation {
+        let id = self.begin(&self.operation(act, target)).await;
+        self.steps(PLENTY).await;
+        self.read_operation(id).await
     }
 
     /// Replays what must be replayable.

@@ -18,14 +18,14 @@ pub fn ledger(f: &dyn Fixture) -> Arc<dyn Ledger> {
 }
 
 /// Lets so much time pass that every unconfirmed row comes up, and returns them, sorted.
-async fn all_unconfirmed(f: &dyn Fixture) -> Vec<Emission> {
+pub async fn all_unconfirmed(f: &dyn Fixture) -> Vec<Emission> {
     f.advance(EMISSION_RETRY_MAX + SECOND);
     let mut emissions = ledger(f).unconfirmed(PLENTY).await.expect("takes up");
     emissions.sort_by_key(|emission| emission.id);
     emissions
 }
 
-fn by_id(emissions: impl IntoIterator<Item = Emission>) -> Vec<Emission> {
+pub fn by_id(emissions: impl IntoIterator<Item = Emission>) -> Vec<Emission> {
     let mut emissions: Vec<Emission> = emissions.into_iter().collect();
     emissions.sort_by_key(|emission| emission.id);
     emissions

@@ -95,8 +95,9 @@ impl Walker {
             82..86 => self.rescue().await,
             86..90 => self.cancel().await,
             90..93 => self.replay().await,
-            93..96 => self.park().await,
-            96..99 => self.release().await,
+            93..95 => self.park().await,
+            95..97 => self.steer().await,
+            97..99 => self.release().await,
             _ => self.restart(f).await,
         }
     }
@@ -241,6 +242,22 @@ impl Walker {
             Err(error) => panic!("{error}"),
         }
         "replay"
+    }
+
+    async fn steer(&mut self) -> &'static str {
+        let Some(id) = self.any_job() else { return "steer nothing" };
+        let at = self.bench.now() + SECOND * u32::try_from(self.dice.below(10)).expect("small");
+        let act = if self.dice.below(2) == 0 {
+            self.bench.store.run_now(&operator(), id, None).await
+        } else {
+            self.bench.store.reschedule(&operator(), id, at, None).await
+        };
+        match act {
+            Ok(said) => assert!(matches!(said.job.state, JobState::Queued | JobState::Waiting), "{:?}", said.job),
+            Err(ActError::Illegal(state)) => assert_ne!(state, JobState::Queued),
+            Err(error) => panic!("{error}"),
+        }
+        "steer"
     }
 
     async fn park(&mut self) -> &'static str {
