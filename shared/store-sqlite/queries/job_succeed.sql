@@ -11,4 +11,5 @@ from (
     select unhex(value ->> 0) as id, value ->> 1 as run, value ->> 2 as result, value ->> 3 as progress from json_each(?1)
 ) as e
 where job.id = e.id and job.run = e.run and +job.worker_id = ?2 and job.state = 2
-returning job.id, job.run, unique_key is not null, callback_url is not null;
+returning
+    job.id, job.run, unique_key is not null, callback_url is not null, queue, prio, kind, max(?3 - started_at, 0), max(started_at - due_at, 0);

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use domain::{EndpointName, KeyId, TenantId};
 use sqlx::sqlite::SqliteRow;
-use store::{Access, Actor, ApiKey, AuditRow, Endpoint, NewApiKey, StoreError};
+use store::{Access, Actor, ApiKey, AuditPage, AuditPageRows, Endpoint, NewApiKey, StoreError};
 
 use crate::SqliteStore;
-use crate::access_row::{api_key, audit, endpoint};
+use crate::access_row::{api_key, endpoint};
+use crate::audit;
 use crate::fault::Fault;
 use crate::keys::{CreateEndpoint, CreateKey, DisableEndpoint, ENDPOINT_FIND, RevokeKey};
 use crate::tx::{Sql, sql};
@@ -72,9 +73,7 @@ impl Access for SqliteStore {
         self.queue.write(disable).await
     }
 
-    async fn audit(&self, tenant: &TenantId, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
-        let statement = sql(include_str!("../queries/audit_list.sql"));
-        let statement = statement.bind(tenant.to_string()).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.read_all("reading the audit log", statement, audit).await
+    async fn audit(&self, tenant: &TenantId, page: &AuditPage) -> Result<AuditPageRows, StoreError> {
+        self.reader.within("reading the audit log", audit::page(&self.reader.pool, tenant, page)).await
     }
 }

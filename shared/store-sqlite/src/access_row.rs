@@ -1,7 +1,7 @@
-//! How do columns become keys, endpoints and audit rows?
+//! How do columns become keys and endpoints?
 
 use sqlx::sqlite::SqliteRow;
-use store::{ApiKey, AuditRow, Endpoint, Scopes};
+use store::{ApiKey, Endpoint, Scopes};
 
 use crate::fault::Fault;
 use crate::row::Columns;
@@ -29,18 +29,5 @@ pub(crate) fn endpoint(row: &SqliteRow) -> Result<Endpoint, Fault> {
         created_at: c.time()?,
         disabled_at: c.maybe_time()?,
         disabled_reason: c.maybe_text()?,
-    })
-}
-
-pub(crate) fn audit(row: &SqliteRow) -> Result<AuditRow, Fault> {
-    let mut c = Columns::of(row);
-    Ok(AuditRow {
-        at: c.time()?,
-        tenant: c.parsed()?,
-        actor: c.text()?,
-        request_id: c.text()?,
-        action: c.text()?,
-        target: c.text()?,
-        data: c.maybe_text()?,
     })
 }

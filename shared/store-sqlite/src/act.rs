@@ -1,17 +1,17 @@
-//! What may people do to a job, and what remains of it in the books?
+//! What may people do to one job, and what remains of it in the books?
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Event, Job, JobId, JobState, TenantId};
+use domain::{Act, Consequence, Job, JobId, JobState, TenantId};
+use serde_json::Value;
 use store::{Actor, Replay};
 
-use crate::emission::emissions;
-use crate::event::{JobEvent, insert_events};
+use crate::audit::{Audit, asked_for, write_audit};
 use crate::fault::Fault;
 use crate::head::Head;
-use crate::moves::{Move, TimerKey, apply, delete_timers, timer_key};
-use crate::row::{TimerKind, job, job_list};
+use crate::perform::{Note, Performed, perform};
+use crate::row::{job, job_list};
 use crate::tx::{Tx, sql};
 use crate::write_queue::Write;
 
@@ -21,28 +21,6 @@ pub(crate) const JOB_BY_ID: &str = include_str!("../queries/job_by_id.sql");
 pub(crate) enum Refused {
     NotFound,
     Illegal(JobState),
-}
-
-/// A line of the audit log; the tenant is the one whose thing was changed.
-pub(crate) struct Audit<'a> {
-    pub(crate) tenant: &'a TenantId,
-    pub(crate) action: &'static str,
-    pub(crate) target: String,
-    pub(crate) data: Option<String>,
-}
-
-/// Every change by a person leaves one in its own transaction (I12).
-pub(crate) async fn write_audit(tx: &mut Tx<'_>, by: &Actor, audit: Audit<'_>) -> Result<(), Fault> {
-    let statement = sql(include_str!("../queries/audit_insert.sql"))
-        .bind(tx.now.micros())
-        .bind(audit.tenant.to_string())
-        .bind(by.name.clone())
-        .bind(by.request_id.clone())
-        .bind(audit.action)
-        .bind(audit.target)
-        .bind(audit.data);
-    tx.execute(statement).await?;
-    Ok(())
 }
 
 async fn head_of(tx: &mut Tx<'_>, tenant: &TenantId, id: JobId) -> Result<Option<Head>, Fault> {
@@ -55,81 +33,43 @@ async fn job_of(tx: &mut Tx<'_>, tenant: &TenantId, id: JobId) -> Result<Job, Fa
     row.as_ref().map(job).transpose()?.ok_or_else(|| Fault::rule("a job vanished inside its transaction"))
 }
 
-/// Cancels a job, or asks the worker that runs it to.
-pub(crate) struct Cancel {
+/// One act on one job.
+pub(crate) struct ActOn {
     pub(crate) by: Actor,
     pub(crate) id: JobId,
+    pub(crate) act: Act,
     pub(crate) reason: Option<String>,
-}
-
-#[async_trait]
-impl Write for Cancel {
-    type Reply = Result<Replay, Refused>;
-    const DOING: &'static str = "cancelling a job";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
-        let Some(head) = head_of(tx, &self.by.tenant, self.id).await? else { return Ok(Err(Refused::NotFound)) };
-        let Some(to) = head.state.after(Event::CancelAsked) else { return Ok(Err(Refused::Illegal(head.state))) };
-        let actor = format!("key:{}", self.by.name);
-        let data = self.reason.as_ref().map(|reason| serde_json::json!({ "reason": reason }).to_string());
-        let mut emissions = Vec::new();
-        if to == head.state {
-            self.ask(tx, &head, data.clone(), &actor).await?;
-        } else {
-            let moves = [Move::new(head, Event::CancelAsked)?.because(data.clone())];
-            emissions = apply(tx, &moves, &actor).await?.emissions;
-        }
-        let audit = Audit { tenant: &self.by.tenant, action: "job.cancel", target: self.id.to_string(), data };
-        write_audit(tx, &self.by, audit).await?;
-        Ok(Ok(Replay { job: job_of(tx, &self.by.tenant, self.id).await?, emissions }))
-    }
-}
-
-impl Cancel {
-    /// Leaves a running job running; asked twice, the timeline shows the first.
-    async fn ask(&self, tx: &mut Tx<'_>, head: &Head, data: Option<String>, actor: &str) -> Result<(), Fault> {
-        if head.cancel_requested {
-            return Ok(());
-        }
-        tx.execute(sql(include_str!("../queries/job_request_cancel.sql")).bind(self.id.as_bytes().to_vec())).await?;
-        insert_events(tx, &[JobEvent { head, to: head.state, waiting_for: None, data }], actor).await
-    }
-}
-
-/// Runs an ended job again.
-pub(crate) struct Retry {
-    pub(crate) by: Actor,
-    pub(crate) id: JobId,
+    /// Of a retry, instead of the job's own.
     pub(crate) payload: Option<Arc<str>>,
 }
 
 #[async_trait]
-impl Write for Retry {
+impl Write for ActOn {
     type Reply = Result<Replay, Refused>;
-    const DOING: &'static str = "replaying a job";
+    const DOING: &'static str = "acting on a job";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
-        let Some(head) = head_of(tx, &self.by.tenant, self.id).await? else { return Ok(Err(Refused::NotFound)) };
-        let Some(to) = head.state.after(Event::Replayed) else { return Ok(Err(Refused::Illegal(head.state))) };
-        let id = self.id.as_bytes().to_vec();
-        let statement = sql(include_str!("../queries/job_replay.sql"))
-            .bind(id.clone())
-            .bind(i64::from(head.state.code()))
-            .bind(i64::from(to.code()))
-            .bind(tx.now.micros())
-            .bind(self.payload.clone());
-        if tx.execute(statement).await? != 1 {
-            return Err(Fault::rule("a job changed inside its transaction"));
-        }
-        tx.execute(sql(include_str!("../queries/dead_letter_delete.sql")).bind(id)).await?;
-        let expiry: Vec<TimerKey> = head.start_before.iter().map(|at| timer_key(*at, self.id, TimerKind::Expire)).collect();
-        delete_timers(tx, &expiry).await?;
-        let data = self.payload.is_some().then(|| r#"{"edited":true}"#.to_owned());
-        let event = JobEvent { head: &head, to, waiting_for: None, data: data.clone() };
-        insert_events(tx, &[event], &format!("key:{}", self.by.name)).await?;
-        let audit = Audit { tenant: &self.by.tenant, action: "job.retry", target: self.id.to_string(), data };
-        write_audit(tx, &self.by, audit).await?;
-        let emissions = emissions(&[(head.queue, head.priority, self.id)], &tx.context.mint, tx.now);
-        Ok(Ok(Replay { job: job_of(tx, &self.by.tenant, self.id).await?, emissions }))
+        let tenant = &self.by.tenant;
+        let Some(head) = head_of(tx, tenant, self.id).await? else { return Ok(Err(Refused::NotFound)) };
+        let note = Note { actor: format!("key:{}", self.by.name), data: self.data() };
+        let performed = match self.act.consequence(&head.standing(), tx.now) {
+            Consequence::Illegal => return Ok(Err(Refused::Illegal(head.state))),
+            Consequence::Nothing => Performed::default(),
+            Consequence::Happens(event) => perform(tx, &self.act, vec![(head, event)], self.payload.as_ref(), &note).await?,
+        };
+        let (action, target) = (format!("job.{}", self.act.name()), self.id.to_string());
+        write_audit(tx, &self.by, Audit { tenant, action: &action, target, data: note.data }).await?;
+        let Performed { emissions, next_timer, .. } = performed;
+        Ok(Ok(Replay { job: job_of(tx, tenant, self.id).await?, emissions, next_timer }))
+    }
+}
+
+impl ActOn {
+    /// What was asked for and why, as both books keep it.
+    fn data(&self) -> Option<String> {
+        let mut data = asked_for(&self.act);
+        data.extend(self.payload.is_some().then(|| ("edited".to_owned(), Value::Bool(true))));
+        data.extend(self.reason.as_ref().map(|reason| ("reason".to_owned(), Value::String(reason.clone()))));
+        (!data.is_empty()).then(|| Value::Object(data).to_string())
     }
 }

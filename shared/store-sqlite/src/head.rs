@@ -1,11 +1,11 @@
 //! What does a transition need to know of a job?
 
-use domain::{JobId, JobState, KindName, Priority, QueueName, Run, TenantId, Timestamp, WorkerId};
+use domain::{JobId, JobState, KindName, Priority, QueueName, Run, Standing, TenantId, Timestamp, WaitingFor, WorkerId};
 use sqlx::sqlite::SqliteRow;
 
 use crate::fault::Fault;
 use crate::row::{Columns, job_list};
-use crate::shelf::readable_or_shelve;
+use crate::shelf::{readable, readable_or_shelve};
 use crate::tx::{Tx, sql};
 
 /// A job as transitions need to know it.
@@ -33,6 +33,7 @@ pub(crate) struct Head {
     pub(crate) ever_started: bool,
     pub(crate) unique_key: Option<String>,
     pub(crate) has_callback: bool,
+    pub(crate) waiting_for: Option<WaitingFor>,
 }
 
 impl Head {
@@ -59,6 +60,7 @@ impl Head {
             ever_started: c.flag()?,
             unique_key: c.maybe_text()?,
             has_callback: c.flag()?,
+            waiting_for: c.maybe_waiting_for()?,
         })
     }
 
@@ -71,6 +73,22 @@ impl Head {
     pub(crate) async fn read_or_shelve(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<Self>, Fault> {
         let rows = rows_of(tx, ids).await?;
         readable_or_shelve(tx, &rows, Self::of).await
+    }
+
+    /// As acts of people see it.
+    pub(crate) fn standing(&self) -> Standing {
+        let Self { state, waiting_for, priority, run_at, cancel_requested, .. } = *self;
+        Standing { state, waiting_for, priority, run_at, cancel_requested }
+    }
+
+    /// It was not claimed since it was new, or replayed.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        self.run == self.run_base
+    }
+
+    /// Like [`Head::read`], but those that cannot be read are left out, and left alone.
+    pub(crate) async fn read_readable(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<Self>, Fault> {
+        Ok(readable(&rows_of(tx, ids).await?, Self::of))
     }
 
     /// Its start-before passed, and no handler has seen it.

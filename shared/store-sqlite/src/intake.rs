@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{JobId, KindInfo, NewJob, QueueName, TenantId};
+use domain::{Act, JobId, KindInfo, NewJob, QueueName, TenantId};
 use store::{ActError, Actor, EnqueueError, Enqueued, Intake, Remembered, Replay, Store, StoreError};
 
 use crate::SqliteStore;
-use crate::act::{Cancel, Refused, Retry};
+use crate::act::{ActOn, Refused};
 use crate::enqueue::{Enqueue, KeyReused, remembered};
 use crate::row::{Columns, kind};
 use crate::tx::sql;
@@ -36,12 +36,12 @@ impl Intake for SqliteStore {
     }
 
     async fn cancel(&self, by: &Actor, id: JobId, reason: Option<&str>) -> Result<Replay, ActError> {
-        let cancel = Cancel { by: by.clone(), id, reason: reason.map(str::to_owned) };
+        let cancel = ActOn { by: by.clone(), id, act: Act::Cancel, reason: reason.map(str::to_owned), payload: None };
         Ok(self.queue.write(cancel).await??)
     }
 
     async fn retry(&self, by: &Actor, id: JobId, payload: Option<Arc<str>>) -> Result<Replay, ActError> {
-        Ok(self.queue.write(Retry { by: by.clone(), id, payload }).await??)
+        Ok(self.queue.write(ActOn { by: by.clone(), id, act: Act::Retry, reason: None, payload }).await??)
     }
 
     async fn kinds(&self) -> Result<Vec<KindInfo>, StoreError> {

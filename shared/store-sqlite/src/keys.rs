@@ -5,7 +5,7 @@ use domain::{EndpointName, KeyId, TenantId, Timestamp};
 use store::{Actor, ApiKey, Endpoint, NewApiKey};
 
 use crate::access_row::{api_key, endpoint};
-use crate::act::{Audit, write_audit};
+use crate::audit::{Audit, write_audit};
 use crate::fault::Fault;
 use crate::tx::{Tx, sql};
 use crate::write_queue::Write;

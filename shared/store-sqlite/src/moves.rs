@@ -15,6 +15,7 @@ use crate::ends;
 use crate::event::{JobEvent, insert_events};
 use crate::fault::Fault;
 use crate::head::Head;
+use crate::rate;
 use crate::row::{TimerKind, hex, job_list, to_json};
 use crate::rows::Rows;
 use crate::tx::{Tx, sql};
@@ -28,6 +29,8 @@ pub(crate) struct Move {
     pub(crate) head: Head,
     to: JobState,
     wait: Option<Until>,
+    /// The time an operator set.
+    due_anew: Option<Timestamp>,
     attempt: u16,
     crashes: u16,
     ever_started: bool,
@@ -42,7 +45,7 @@ impl Move {
         let to = head.state.after(event).ok_or_else(|| Fault::rule(format!("a {} job cannot take {event:?}", head.state)))?;
         let (attempt, crashes) = (head.attempt, head.crashes);
         let ever_started = head.ever_started || head.state == JobState::Running;
-        Ok(Self { head, to, wait: None, attempt, crashes, ever_started, failure: None, progress: None, data: None })
+        Ok(Self { head, to, wait: None, due_anew: None, attempt, crashes, ever_started, failure: None, progress: None, data: None })
     }
 
     /// A running job waits again and gets its attempt back, never its run. When that happened too often it costs the
@@ -66,6 +69,12 @@ impl Move {
 
     pub(crate) fn waits(mut self, until: Until) -> Self {
         self.wait = Some(until);
+        self
+    }
+
+    /// It is due at this time because a person says so; before its first claim policies count from then on, too.
+    pub(crate) fn due_anew(mut self, at: Timestamp) -> Self {
+        self.due_anew = Some(at);
         self
     }
 
@@ -95,7 +104,7 @@ impl Move {
         self.to
     }
 
-    fn waiting_for(&self) -> Option<WaitingFor> {
+    pub(crate) fn waiting_for(&self) -> Option<WaitingFor> {
         self.wait.as_ref().map(|until| match until {
             Until::Time { reason, .. } | Until::Freed { reason, .. } => *reason,
         })
@@ -137,6 +146,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, moves: &[Move], actor: &str) -> Resul
     leave_waiting(tx, moves).await?;
     enter_waiting(tx, moves).await?;
     write_dead_letters(tx, moves).await?;
+    rate::count_failed(tx, moves).await?;
     write_events(tx, moves, actor).await?;
     let ended: Vec<&Head> = moves.iter().filter(|m| m.to.is_terminal()).map(|m| &m.head).collect();
     let with = |wanted: fn(&Head) -> bool| ended.iter().filter(|head| wanted(head)).map(|head| head.id).collect::<Vec<_>>();
@@ -157,6 +167,7 @@ struct MoveRow {
     to: u8,
     waiting_for: Option<u8>,
     run_at: Option<i64>,
+    due_at: Option<i64>,
     attempt: u16,
     crashes: u16,
     ever_started: bool,
@@ -178,7 +189,8 @@ async fn write_jobs(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
             from: m.head.state.code(),
             to: m.to.code(),
             waiting_for: m.waiting_for().map(WaitingFor::code),
-            run_at: m.due_at().map(Timestamp::micros),
+            run_at: m.due_at().or(m.due_anew).map(Timestamp::micros),
+            due_at: m.due_anew.filter(|_| m.head.is_unclaimed()).map(Timestamp::micros),
             attempt: m.attempt,
             crashes: m.crashes,
             ever_started: m.ever_started,

@@ -1,12 +1,13 @@
 //! What is kept no longer?
 
 use async_trait::async_trait;
-use domain::bounds::{AUDIT_KEPT, WORKER_KEPT};
+use domain::bounds::{AUDIT_KEPT, OPERATIONS_KEPT, STATS_KEPT, WORKER_KEPT};
 use domain::{JobId, JobState, Timestamp};
 use parking_lot::Mutex;
 use store::{Retained, Retention};
 
 use crate::fault::Fault;
+use crate::perform::DEAD_LETTER_FORGET;
 use crate::row::{Columns, job_list};
 use crate::tx::{Tx, sql};
 use crate::write_queue::Write;
@@ -18,7 +19,7 @@ const LOOKS_PER_JOB: usize = 4;
 #[derive(Default)]
 pub(crate) struct RetainedFrom(Mutex<[Option<Timestamp>; JobState::TERMINAL.len()]>);
 
-/// Deletes ended jobs past their retention, expired keys, workers long dead, old audit rows.
+/// Deletes ended jobs past their retention, expired keys, workers long dead, old audit rows, figures and operations.
 pub(crate) struct Retain {
     pub(crate) kept: Retention,
     pub(crate) limit: usize,
@@ -45,14 +46,25 @@ impl Write for Retain {
         if workers > 0 {
             tx.execute(sql(include_str!("../queries/worker_kind_forget.sql"))).await?;
         }
-        let audit = sql(include_str!("../queries/audit_forget.sql")).bind((tx.now - AUDIT_KEPT).micros()).bind(count(self.limit));
-        tx.execute(audit).await?;
+        self.forget_the_books(tx).await?;
         let number = |rows| usize::try_from(rows).unwrap_or(usize::MAX);
         Ok(Retained { jobs: ids.len(), keys: number(keys), workers: number(workers) })
     }
 }
 
 impl Retain {
+    /// What is only there to be read.
+    async fn forget_the_books(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        for (statement, kept) in [
+            (include_str!("../queries/audit_forget.sql"), AUDIT_KEPT),
+            (include_str!("../queries/job_rate_forget.sql"), STATS_KEPT),
+            (include_str!("../queries/operation_forget.sql"), OPERATIONS_KEPT),
+        ] {
+            tx.execute(sql(statement).bind((tx.now - kept).micros()).bind(count(self.limit))).await?;
+        }
+        Ok(())
+    }
+
     async fn past(&self, tx: &mut Tx<'_>) -> Result<Vec<JobId>, Fault> {
         let mut ids = Vec::new();
         for (place, state) in JobState::TERMINAL.into_iter().enumerate() {
@@ -110,7 +122,7 @@ async fn forget(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<(), Fault> {
         include_str!("../queries/effect_forget.sql"),
         include_str!("../queries/job_event_forget.sql"),
         include_str!("../queries/job_log_forget.sql"),
-        include_str!("../queries/dead_letter_forget.sql"),
+        DEAD_LETTER_FORGET,
         include_str!("../queries/job_forget.sql"),
     ] {
         tx.execute(sql(statement).bind(list.clone())).await?;

@@ -85,6 +85,11 @@ impl<'r> Columns<'r> {
         T::try_from(value).map_err(|_| Fault::rule(format!("{value} is out of range")))
     }
 
+    pub(crate) fn maybe_number<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, Fault> {
+        let convert = |value| T::try_from(value).map_err(|_| Fault::rule(format!("{value} is out of range")));
+        self.maybe_int()?.map(convert).transpose()
+    }
+
     pub(crate) fn time(&mut self) -> Result<Timestamp, Fault> {
         Ok(Timestamp::from_micros(self.int()?))
     }
@@ -151,8 +156,7 @@ impl<'r> Columns<'r> {
     }
 
     pub(crate) fn maybe_waiting_for(&mut self) -> Result<Option<WaitingFor>, Fault> {
-        let Some(code) = self.maybe_int()? else { return Ok(None) };
-        let code = u8::try_from(code).map_err(|_| Fault::rule(format!("{code} is out of range")))?;
+        let Some(code) = self.maybe_number()? else { return Ok(None) };
         WaitingFor::from_code(code).map(Some).map_err(|error| Fault::rule(error.to_string()))
     }
 

@@ -13,7 +13,10 @@ use crate::tx::sql;
 const APPLICATION_ID: i64 = 0x464c_4f54;
 
 /// Every migration, oldest first. Never edit one that was released: its checksum is in people's databases.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "core", include_str!("../../../migrations/sqlite/0001_core.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "core", include_str!("../../../migrations/sqlite/0001_core.sql")),
+    (2, "operations", include_str!("../../../migrations/sqlite/0002_operations.sql")),
+];
 
 fn migrator() -> Migrator {
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {

@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::head::Head;
 use crate::lanes::Lane;
 use crate::moves::{Move, apply};
+use crate::rate::Rates;
 use crate::row::{Columns, hex, lines_to_json, to_json};
 use crate::rows::Rows;
 use crate::tx::{Tx, sql};
@@ -78,14 +79,16 @@ impl Settle {
             .bind(to_json(&ends)?)
             .bind(self.worker.as_bytes().to_vec())
             .bind(tx.now.micros());
-        let (mut unique, mut callbacks) = (Vec::new(), Vec::new());
+        let (mut unique, mut callbacks, mut rates) = (Vec::new(), Vec::new(), Rates::default());
         for row in tx.rows(statement).await? {
             let mut c = Columns::of(&row);
             let id = c.job_id()?;
             done.insert((id, c.number()?));
             unique.extend(c.flag()?.then_some(id));
             callbacks.extend(c.flag()?.then_some(id));
+            rates.succeeded(&mut c)?;
         }
+        rates.add(tx).await?;
         let queued = ends::ended(tx, &unique, &callbacks).await?;
         settled.emissions = emissions(&queued, &tx.context.mint, tx.now);
         Ok(())

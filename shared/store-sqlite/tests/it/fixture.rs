@@ -22,6 +22,11 @@ impl SqliteFixture {
     pub async fn new() -> Self {
         let scratch = Scratch::new();
         let store = open(scratch.join("flotilla.db")).await;
+        Self::of(scratch, store)
+    }
+
+    /// A store that is open there already.
+    pub fn of(scratch: Scratch, store: Arc<SqliteStore>) -> Self {
         Self { scratch, store, shifted: parking_lot::Mutex::default() }
     }
 

@@ -9,5 +9,8 @@ mod log;
 mod opening;
 mod plans;
 mod poison;
+mod scans;
 mod sweep;
+mod sweep_acts;
+mod upgrade;
 mod writer;

@@ -9,7 +9,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use crate::fixture::SqliteFixture;
 
 /// Tables that grow with the work; a full scan of one of them is never right.
-const GROWING: [&str; 9] = ["job", "timer", "parked", "effect", "job_dedup", "job_event", "job_log", "dead_letter", "audit"];
+const GROWING: [&str; 11] =
+    ["job", "timer", "parked", "effect", "job_dedup", "job_event", "job_log", "dead_letter", "audit", "operation", "job_rate"];
 
 fn statements() -> BTreeMap<String, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries");
@@ -22,11 +23,15 @@ fn statements() -> BTreeMap<String, String> {
 /// Indexes that hold few rows however many jobs there are.
 const PARTIAL: [&str; 2] = ["job_queued", "job_running"];
 /// Where the planner would have another choice, and a bad one: `statement`, the step it must take.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 9] = [
     ("job_claim.sql", "SEARCH job USING INDEX job_queued (queue=? AND prio=? AND id=?)"),
     ("job_succeed.sql", "SEARCH job USING INDEX sqlite_autoindex_job_1 (id=?)"),
     ("job_progress.sql", "SEARCH job USING INDEX sqlite_autoindex_job_1 (id=?)"),
     ("job_of_dead_workers.sql", "SEARCH job USING INDEX job_running (worker_id=?)"),
+    ("job_page.sql", "SEARCH job USING INDEX job_by_tenant (tenant=? AND id>? AND id<?)"),
+    ("job_page_dead.sql", "SEARCH dead_letter USING INDEX dead_letter_by_tenant (tenant=? AND job_id>? AND job_id<?)"),
+    ("dead_letter_groups.sql", "SEARCH dead_letter USING COVERING INDEX dead_letter_by_group (tenant=?)"),
+    ("operation_next.sql", "SEARCH operation USING INDEX operation_open (turn_at<?)"),
     ("parked_with_worker.sql", "SEARCH parked USING COVERING INDEX parked_by_kind (reason=? AND kind=?)"),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use domain::{JobFilter, JobId, JobState, NewJob};
+use domain::{Act, JobFilter, JobId, JobState, NewJob, OperationState, Priority, Target};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use store::contract::Fixture as _;
@@ -125,4 +125,45 @@ async fn listing_goes_on() {
     let listed: Vec<JobId> = b.jobs(JobFilter::default()).await.iter().map(|job| job.id).collect();
     assert_eq!(listed, [ids[2], ids[0]]);
     assert!(b.store.job(&tenant(), ids[1]).await.is_err(), "asked for itself, it is no secret that it cannot be read");
+}
+
+/// A job that cannot be read is skipped by an operation, and an operation that cannot be read waits while others get on.
+#[tokio::test]
+async fn operating_goes_on() {
+    let f = SqliteFixture::new().await;
+    let b = Bench::new(&f).await;
+    let (bad, good) = (b.queued().await, b.queued().await);
+    spoil(&f.path(), bad).await;
+    let urgent = Act::Reprioritize { priority: Priority::High };
+    let unreadable = b.begin(&b.operation(Act::Cancel, Target::Jobs(JobFilter::default()))).await;
+    let mut connection = SqliteConnectOptions::new().filename(f.path()).connect().await.expect("connects");
+    let later = sqlx::query("update operation set act = '{\"action\":\"explode\"}' where id = ?").bind(unreadable.as_bytes().to_vec());
+    later.execute(&mut connection).await.expect("writes");
+    connection.close().await.expect("closes");
+    let operation = b.carry_out(urgent, Target::Ids(vec![bad, good])).await;
+    assert_eq!((operation.state, operation.done, operation.skipped), (OperationState::Succeeded, 1, 1));
+    assert_eq!((b.read(good).await.priority, b.state(good).await), (Priority::High, JobState::Queued));
+    assert_eq!(row(&f.path(), bad).await, (1, None, 0, 0, false), "it is left as it was");
+    let shown = b.store.operations(&tenant(), 9).await.expect("lists");
+    assert_eq!(shown.iter().map(|operation| operation.id).collect::<Vec<_>>(), [operation.id], "what cannot be read is left out");
+    f.advance(HOUR * 2);
+    assert_eq!(b.steps(PLENTY).await, [], "it is tried again, and put off again");
+}
+
+/// An operation whose step breaks a rule every time does not hold up the others.
+#[tokio::test]
+async fn a_step_that_never_succeeds_holds_up_nobody() {
+    let f = SqliteFixture::new().await;
+    let b = Bench::new(&f).await;
+    let id = b.queued().await;
+    let mut connection = SqliteConnectOptions::new().filename(f.path()).connect().await.expect("connects");
+    let trigger = "create trigger broken before update of prio on job begin select raise(abort, 'a broken rule'); end";
+    sqlx::query(trigger).execute(&mut connection).await.expect("breaks");
+    connection.close().await.expect("closes");
+    let stuck = b.begin(&b.operation(Act::Reprioritize { priority: Priority::High }, Target::Ids(vec![id]))).await;
+    let next = b.begin(&b.operation(Act::Cancel, Target::Ids(vec![id]))).await;
+    b.store.operation_step(PLENTY).await.expect_err("a rule is broken");
+    b.steps(PLENTY).await;
+    assert_eq!(b.read_operation(next).await.state, OperationState::Succeeded);
+    assert_eq!((b.read_operation(stuck).await.state, b.state(id).await), (OperationState::Running, JobState::Cancelled));
 }

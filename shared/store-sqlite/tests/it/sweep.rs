@@ -23,7 +23,7 @@ use crate::fixture::SqliteFixture;
 /// More statements than any operation here has.
 const STATEMENTS_MAX: u32 = 60;
 
-async fn sweep<T, E: Debug>(
+pub async fn sweep<T, E: Debug>(
     prepare: impl AsyncFnOnce(&mut SqliteFixture, &mut Bench) -> T,
     call: impl AsyncFn(&dyn Store, &T) -> Result<(), E>,
 ) {
@@ -49,7 +49,7 @@ async fn sweep<T, E: Debug>(
 }
 
 /// A submission that uses everything there is.
-fn rich(b: &Bench, key: &str) -> NewJob {
+pub fn rich(b: &Bench, key: &str) -> NewJob {
     NewJob {
         run_at: None,
         start_before: Some(b.now() + HOUR * 20),
@@ -80,33 +80,6 @@ async fn enqueue() {
             vec![rich(b, "one"), later, b.job(), rich(b, "two")]
         },
         async |store, jobs| store.enqueue(jobs.clone()).await.map(drop),
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn cancel_waiting() {
-    sweep(
-        async |_, b| b.put(NewJob { run_at: Some(b.now() + HOUR), ..rich(b, "k") }).await,
-        async |store, id| store.cancel(&operator(), *id, Some("why not")).await.map(drop),
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn cancel_running() {
-    sweep(async |_, b| b.running().await.1.id, async |store, id| store.cancel(&operator(), *id, None).await.map(drop)).await;
-}
-
-#[tokio::test]
-async fn retry() {
-    sweep(
-        async |_, b| {
-            let (worker, claimed) = b.running_of(rich(b, "k")).await;
-            b.end(worker, &claimed, a_death()).await;
-            claimed.id
-        },
-        async |store, id| store.retry(&operator(), *id, Some(Arc::from("[]"))).await.map(drop),
     )
     .await;
 }

@@ -1,0 +1,9 @@
+-- Reads the dead letter where a bounded listing of dead jobs stopped, if there are more after it: ?1 tenant, ?2 before this id, ?3 from this id on, ?4 rows looked at.
+select last.job_id, (select created_at from job where id = last.job_id)
+from (
+    select job_id from dead_letter
+    where tenant = ?1 and job_id < ?2 and job_id >= ?3
+    order by job_id desc
+    limit 1 offset ?4 - 1
+) as last
+where exists (select 1 from dead_letter where tenant = ?1 and job_id < last.job_id and job_id >= ?3);
