@@ -1,17 +1,17 @@
--- Queues an ended job again, as if it were new but for its run: $1 job, $2 its state, $3 the next, $4 now, $5 edited payload, $6 emission.
+-- Queues ended jobs again, as if they were new but for their run: $1 to $3 ids, sorted and each once, $4 the next state, $5 now, $6 edited payload, $7 the emissions that list them. Success is not among the ends.
 update job set
-    state = $3,
+    state = $4,
     run_base = run,
     attempt = 0,
     crashes = 0,
     cancel_requested = false,
-    edits = edits + ($5::text is not null)::int,
-    due_at = $4,
-    run_at = $4,
+    edits = edits + ($6::text is not null)::int,
+    due_at = $5,
+    run_at = $5,
     start_before = null,
     finished_at = null,
     progress = null,
     error = null,
-    emission_id = $6,
-    payload = coalesce($5, payload)
-where id = $1 and state = $2;
+    emission_id = ($7::uuid[])[width_bucket(job.id, $1)],
+    payload = coalesce($6, payload)
+where job.id = any($1::uuid[]) and job.id between $2 and $3 and job.state > 3;

@@ -8,7 +8,7 @@ with able as (
 )
 select
     queue.name,
-    (select case when sum(succeeded) > 0 then (sum(run_us) / sum(succeeded))::bigint end from job_stat where job_stat.queue = queue.name and bucket >= $1),
+    (select case when sum(succeeded) > 0 then (sum(run_us) / sum(succeeded))::bigint end from job_rate where job_rate.queue = queue.name and bucket >= $1),
     coalesce(
         (select min(able.slots) from able where able.queue = queue.name and able.is_live),
         (select able.slots from able where able.queue = queue.name order by able.lease_until desc limit 1),

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use domain::{EndpointName, KeyId, TenantId};
 use sqlx::postgres::PgRow;
-use store::{Access, Actor, ApiKey, AuditRow, Endpoint, NewApiKey, StoreError};
+use store::{Access, Actor, ApiKey, AuditPage, AuditPageRows, Endpoint, NewApiKey, StoreError};
 
 use crate::PostgresStore;
-use crate::access_row::{api_key, audit, endpoint};
+use crate::access_row::{api_key, endpoint};
+use crate::audit;
 use crate::fault::Fault;
 use crate::keys::{CreateEndpoint, CreateKey, DisableEndpoint, ENDPOINT_FIND, RevokeKey};
 use crate::tx::{Sql, sql};
@@ -72,9 +73,13 @@ impl Access for PostgresStore {
         self.lanes.write(disable).await
     }
 
-    async fn audit(&self, tenant: &TenantId, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
-        let statement = sql(include_str!("../queries/audit_list.sql"));
-        let statement = statement.bind(tenant.to_string()).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.read_all("reading the audit log", statement, audit).await
+    async fn audit(&self, tenant: &TenantId, page: &AuditPage) -> Result<AuditPageRows, StoreError> {
+        let read = async {
+            let mut connection = self.reader.acquire().await?;
+            let page = audit::page(&mut connection, tenant, page).await?;
+            connection.give_back();
+            Ok(page)
+        };
+        self.reader.within("reading the audit log", read).await
     }
 }

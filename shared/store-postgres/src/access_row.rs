@@ -32,8 +32,10 @@ pub(crate) fn endpoint(row: &PgRow) -> Result<Endpoint, Fault> {
     })
 }
 
+/// From the columns of `audit_page`, of which the first is the row's number.
 pub(crate) fn audit(row: &PgRow) -> Result<AuditRow, Fault> {
     let mut c = Columns::of(row);
+    c.skip(1);
     Ok(AuditRow {
         at: c.time()?,
         tenant: c.parsed()?,

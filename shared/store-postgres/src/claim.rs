@@ -18,7 +18,7 @@ use crate::tx::{Sql, Tx, sql, sql_of};
 /// The worker has no live lease; nothing was written.
 pub(crate) struct Fenced;
 
-/// Takes what can be claimed, and then, when that was not all, expires what came too late.
+/// Takes what can be claimed, and then, when some of the rest came too late, expires that. The rest is mostly noise, which costs a look.
 pub(crate) async fn claim_jobs(lanes: &Lanes, claim: &Claim) -> Result<Result<Claimed, Fenced>, StoreError> {
     let jobs = match lanes.write(ClaimJobs { claim: claim.clone() }).await? {
         Ok(jobs) => jobs,
@@ -27,12 +27,53 @@ pub(crate) async fn claim_jobs(lanes: &Lanes, claim: &Claim) -> Result<Result<Cl
     let mut emissions = Vec::new();
     if jobs.len() < claim.jobs.len() {
         // What was claimed is claimed, whatever becomes of this: a job that is late has a timer, too.
-        emissions = lanes.write(ExpireLate { claim: claim.clone() }).await.unwrap_or_else(|error| {
+        emissions = expire_late(lanes, claim).await.unwrap_or_else(|error| {
             tracing::debug!(claim.id = %claim.id, %error, "late jobs were not expired; their timers are due");
             Vec::new()
         });
     }
     Ok(Ok(Claimed { jobs, emissions }))
+}
+
+async fn expire_late(lanes: &Lanes, claim: &Claim) -> Result<Vec<Emission>, StoreError> {
+    if lanes.write(FindLate { claim: claim.clone() }).await? {
+        lanes.write(ExpireLate { claim: claim.clone() }).await
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// Whether any of a claim's jobs is past its start-before. A read, but on the claims' own connection: it must not wait behind what people
+/// look at.
+struct FindLate {
+    claim: Claim,
+}
+
+#[async_trait]
+impl Write for FindLate {
+    type Reply = bool;
+    const DOING: &'static str = "looking for late jobs";
+    const LANE: Lane = Lane::Claims;
+
+    fn rows(&self) -> usize {
+        self.claim.jobs.len()
+    }
+
+    fn alone(&self) -> Alone {
+        Alone::Repeatable
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
+        Ok(tx.row(late_ones(&self.claim, tx.now)).await?.is_some())
+    }
+}
+
+/// Those of a claim's jobs that are past their start-before.
+fn late_ones(claim: &Claim, now: Timestamp) -> Sql {
+    sql_of(include_str!("../queries/job_late_of_class.sql"), &claim.jobs)
+        .bind(claim.class.queue.to_string())
+        .bind(i64::from(claim.class.priority.code()))
+        .bind(now.micros())
 }
 
 /// Makes queued jobs running.
@@ -109,17 +150,12 @@ impl Write for ExpireLate {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Reply, Fault> {
-        let Claim { worker, class, jobs, .. } = &self.claim;
-        let statement = sql_of(include_str!("../queries/job_late_of_class.sql"), jobs)
-            .bind(class.queue.to_string())
-            .bind(i64::from(class.priority.code()))
-            .bind(tx.now.micros());
-        let late: Vec<JobId> = job_ids(&tx.rows(statement).await?)?;
+        let late: Vec<JobId> = job_ids(&tx.rows(late_ones(&self.claim, tx.now)).await?)?;
         let heads = Head::read_or_shelve(tx, &late).await?;
         // Some may have been cancelled or claimed before they were locked.
         let late = heads.into_iter().filter(|head| head.state == JobState::Queued && head.is_late(tx.now));
         let moves = late.map(|head| Move::new(head, Event::Expired)).collect::<Result<Vec<_>, _>>()?;
-        Ok(apply(tx, &moves, &format!("worker:{worker}")).await?.emissions)
+        Ok(apply(tx, &moves, &format!("worker:{}", self.claim.worker)).await?.emissions)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use domain::{JobId, JobState, KindName, Priority, QueueName, Run, TenantId, Timestamp, WorkerId};
+use domain::{JobId, JobState, KindName, Priority, QueueName, Run, Standing, TenantId, Timestamp, WaitingFor, WorkerId};
 use sqlx::postgres::PgRow;
 
 use crate::fault::Fault;
 use crate::row::{Columns, job_ids};
-use crate::shelf::readable_or_shelve;
+use crate::shelf::{readable, readable_or_shelve};
 use crate::tx::{Tx, sql_of};
 
 /// A job as transitions need to know it.
@@ -35,6 +35,7 @@ pub(crate) struct Head {
     pub(crate) ever_started: bool,
     pub(crate) unique_key: Option<String>,
     pub(crate) has_callback: bool,
+    pub(crate) waiting_for: Option<WaitingFor>,
 }
 
 impl Head {
@@ -61,6 +62,7 @@ impl Head {
             ever_started: c.flag()?,
             unique_key: c.maybe_text()?,
             has_callback: c.flag()?,
+            waiting_for: c.maybe_waiting_for()?,
         })
     }
 
@@ -76,6 +78,11 @@ impl Head {
         readable_or_shelve(tx, &rows, Self::of).await
     }
 
+    /// Like [`Head::read`], but one that cannot be read is left out, and left as it is.
+    pub(crate) async fn read_readable(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<Self>, Fault> {
+        Ok(readable(&rows_of(tx, ids).await?, Self::of))
+    }
+
     /// Like [`Head::read_or_shelve`], but jobs that somebody else is busy with are left out: for duties and renewals, which come
     /// back, and which nobody who holds a row for long may hold up.
     /// Returns also which were seen, readable or not.
@@ -86,6 +93,22 @@ impl Head {
         let rows = tx.rows(sql_of(include_str!("../queries/job_head_free.sql"), ids)).await?;
         let seen = job_ids(&rows)?.into_iter().collect();
         Ok((readable_or_shelve(tx, &rows, Self::of).await?, seen))
+    }
+
+    /// The job as far as acts care.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            state: self.state,
+            waiting_for: self.waiting_for,
+            priority: self.priority,
+            run_at: self.run_at,
+            cancel_requested: self.cancel_requested,
+        }
+    }
+
+    /// Nobody has claimed it since it was new or replayed.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        self.run == self.run_base
     }
 
     /// Its start-before passed, and no handler has seen it.

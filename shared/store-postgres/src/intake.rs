@@ -3,24 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{JobId, KindInfo, NewJob, QueueName, TenantId};
+use domain::{Act, JobId, KindInfo, NewJob, QueueName, TenantId};
 use store::{ActError, Actor, EnqueueError, Enqueued, Intake, Remembered, Replay, Store, StoreError};
 
 use crate::PostgresStore;
-use crate::act::{Cancel, Refused, Retry};
+use crate::act::ActOnOne;
 use crate::enqueue::remembered;
 use crate::row::{Columns, kind};
 use crate::tx::sql;
 use crate::worker::DeclareQueues;
-
-impl From<Refused> for ActError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::NotFound => Self::NotFound,
-            Refused::Illegal(state) => Self::Illegal(state),
-        }
-    }
-}
 
 #[async_trait]
 impl Intake for PostgresStore {
@@ -36,12 +27,11 @@ impl Intake for PostgresStore {
     }
 
     async fn cancel(&self, by: &Actor, id: JobId, reason: Option<&str>) -> Result<Replay, ActError> {
-        let cancel = Cancel { by: by.clone(), id, reason: reason.map(str::to_owned) };
-        Ok(self.lanes.write(cancel).await??)
+        self.act_on_one(by, id, Act::Cancel, reason).await
     }
 
     async fn retry(&self, by: &Actor, id: JobId, payload: Option<Arc<str>>) -> Result<Replay, ActError> {
-        Ok(self.lanes.write(Retry { by: by.clone(), id, payload }).await??)
+        Ok(self.lanes.write(ActOnOne { by: by.clone(), id, act: Act::Retry, reason: None, payload }).await??)
     }
 
     async fn kinds(&self) -> Result<Vec<KindInfo>, StoreError> {

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::head::Head;
 use crate::row::{TimerKind, clean, hex, to_json};
 use crate::tx::{Sql, Tx, sql, sql_of};
-use crate::{emission, ends};
+use crate::{dead_letter, emission, ends};
 
 /// Moves in one statement, which may compare each with each.
 const MOVES_AT_ONCE: usize = 64;
@@ -26,12 +26,14 @@ pub(crate) struct Move {
     pub(crate) head: Head,
     to: JobState,
     wait: Option<Until>,
-    attempt: u16,
+    pub(crate) attempt: u16,
     crashes: u16,
     ever_started: bool,
-    failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     progress: Option<Progress>,
     data: Option<String>,
+    /// When it is due by an operator's word.
+    set_to: Option<Timestamp>,
 }
 
 impl Move {
@@ -40,7 +42,7 @@ impl Move {
         let to = head.state.after(event).ok_or_else(|| Fault::rule(format!("a {} job cannot take {event:?}", head.state)))?;
         let (attempt, crashes) = (head.attempt, head.crashes);
         let ever_started = head.ever_started || head.state == JobState::Running;
-        Ok(Self { head, to, wait: None, attempt, crashes, ever_started, failure: None, progress: None, data: None })
+        Ok(Self { head, to, wait: None, attempt, crashes, ever_started, failure: None, progress: None, data: None, set_to: None })
     }
 
     /// A running job waits again and gets its attempt back, never its run. When that happened too often it costs the
@@ -89,8 +91,19 @@ impl Move {
         self
     }
 
+    /// It is due at this time, because an operator says so.
+    pub(crate) fn set_to(mut self, at: Timestamp) -> Self {
+        self.set_to = Some(at);
+        self
+    }
+
     pub(crate) fn to(&self) -> JobState {
         self.to
+    }
+
+    /// The attempt failed, and another is due.
+    pub(crate) fn is_a_retry(&self) -> bool {
+        self.waiting_for() == Some(WaitingFor::Retry)
     }
 
     fn waiting_for(&self) -> Option<WaitingFor> {
@@ -138,7 +151,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, moves: &[Move], actor: &str) -> Resul
     emission::record(tx, &emissions).await?;
     leave_waiting(tx, moves).await?;
     enter_waiting(tx, moves).await?;
-    write_dead_letters(tx, moves).await?;
+    dead_letter::write(tx, moves).await?;
     write_events(tx, moves, actor).await?;
     let ended: Vec<&Head> = moves.iter().filter(|m| m.to.is_terminal()).map(|m| &m.head).collect();
     let with = |wanted: fn(&Head) -> bool| ended.iter().filter(|head| wanted(head)).map(|head| head.id).collect::<Vec<_>>();
@@ -154,6 +167,7 @@ struct MoveRow {
     to_state: u8,
     waiting_for: Option<u8>,
     run_at: Option<i64>,
+    due_at: Option<i64>,
     attempt: u16,
     crashes: u16,
     ever_started: bool,
@@ -176,7 +190,9 @@ async fn write_jobs(tx: &mut Tx<'_>, moves: &[Move], listed: &HashMap<JobId, Emi
             from_state: m.head.state.code(),
             to_state: m.to.code(),
             waiting_for: m.waiting_for().map(WaitingFor::code),
-            run_at: m.due_at().map(Timestamp::micros),
+            run_at: m.set_to.or(m.due_at()).map(Timestamp::micros),
+            // Policy counts from its first time; before its first claim that is yet to come.
+            due_at: m.set_to.filter(|_| m.head.is_unclaimed()).map(Timestamp::micros),
             attempt: m.attempt,
             crashes: m.crashes,
             ever_started: m.ever_started,
@@ -257,23 +273,6 @@ async fn enter_waiting(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
     };
     let rows: Vec<_> = parked.into_iter().map(row).collect();
     tx.execute(sql(include_str!("../queries/parked_insert.sql")).bind(to_json(&rows)?)).await?;
-    Ok(())
-}
-
-async fn write_dead_letters(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Fault> {
-    let dead: Vec<&Move> = moves.iter().filter(|m| m.to == JobState::Dead).collect();
-    if dead.is_empty() {
-        return Ok(());
-    }
-    let row = |m: &&Move| {
-        let (class, code) = m.failure.as_ref().map_or(("unknown", "unknown"), |failure| (failure.class.as_str(), failure.code.as_str()));
-        let (head, reason) = (&m.head, clean(code).into_owned());
-        let (tenant, queue, kind) = (head.tenant.to_string(), head.queue.to_string(), head.kind.to_string());
-        let fingerprint = format!("{kind}/{class}/{reason}");
-        (hex(head.id.as_bytes()), tenant, queue, kind, fingerprint, reason, head.run, m.attempt)
-    };
-    let rows: Vec<_> = dead.iter().map(row).collect();
-    tx.execute(sql(include_str!("../queries/dead_letter_insert.sql")).bind(to_json(&rows)?).bind(tx.now.micros())).await?;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use uuid::Uuid;
 
 use crate::fault::Fault;
-use crate::tx::sql;
+use crate::row::Columns;
+use crate::tx::{Tx, sql};
 
 /// The partitioned tables, and how full their pages are made. Jobs change in place; what belongs to them hardly does.
 pub(crate) const TABLES: [Table; 4] = [
@@ -33,6 +34,12 @@ pub(crate) struct Table {
 const LOCK: i64 = 0x666c_6f74_696c_6c61;
 /// Held alone by who drops or compacts partitions, shared by all who make ended jobs live again or delete them.
 pub(crate) const SPACE_LOCK: i64 = LOCK + 1;
+
+/// Keeps others from compacting partitions for the rest of the transaction, unless somebody is at it; tells whether it does.
+pub(crate) async fn try_share_space(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    let shared = tx.row(sql(include_str!("../queries/space_try_share.sql")).bind(SPACE_LOCK)).await?;
+    shared.map_or(Ok(false), |row| Columns::of(&row).flag())
+}
 
 /// How time is cut into partitions.
 #[derive(Clone, Copy, Debug)]

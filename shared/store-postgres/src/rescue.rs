@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::head::Head;
 use crate::lane::{Lane, Write};
 use crate::moves::{Move, apply};
+use crate::rate;
 use crate::row::{Columns, worker_state};
 use crate::settle::retry_at;
 use crate::tx::{Tx, sql};
@@ -50,6 +51,7 @@ impl Write for Rescue {
             .collect::<Result<Vec<_>, _>>()?;
         let count = |state| moves.iter().filter(|m| m.to() == state).count();
         let (retried, dead, cancelled) = (count(JobState::Waiting), count(JobState::Dead), count(JobState::Cancelled));
+        rate::count_ends(tx, rate::DUTIES, &moves).await?;
         let applied = apply(tx, &moves, "duty:rescue").await?;
         if rows.is_empty() {
             tx.execute(sql(include_str!("../queries/claim_forget_dead.sql"))).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::bounds::{AUDIT_KEPT, STATS_KEPT, WORKER_KEPT};
+use domain::bounds::{AUDIT_KEPT, OPERATIONS_KEPT, STATS_KEPT, WORKER_KEPT};
 use domain::{JobId, JobState, Timestamp};
 use parking_lot::Mutex;
 use store::{Retained, Retention};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::fault::Fault;
 use crate::lane::{Lane, Write};
-use crate::partition::{SPACE_LOCK, lowest_id_at};
+use crate::partition::{lowest_id_at, try_share_space};
 use crate::row::{Columns, job_ids};
 use crate::tx::{Tx, sql, sql_of};
 
@@ -22,7 +22,7 @@ const LOOKS_PER_JOB: usize = 4;
 #[derive(Default)]
 pub(crate) struct RetainedFrom(Mutex<Uuid>);
 
-/// Deletes ended jobs past their retention, expired keys, workers long dead, old audit rows.
+/// Deletes ended jobs past their retention, expired keys, workers long dead, old audit rows, figures and operations.
 pub(crate) struct Retain {
     pub(crate) kept: Retention,
     pub(crate) limit: usize,
@@ -43,8 +43,7 @@ impl Write for Retain {
         if !ids.is_empty() {
             forget(tx, &ids).await?;
         }
-        let stats = sql(include_str!("../queries/job_stat_forget.sql")).bind((tx.now - STATS_KEPT).micros()).bind(count(self.limit));
-        tx.execute(stats).await?;
+        self.forget_figures(tx).await?;
         let keys = sql(include_str!("../queries/job_dedup_expire.sql")).bind(tx.now.micros()).bind(count(self.limit));
         let keys = tx.execute(keys).await?;
         let workers = sql(include_str!("../queries/worker_forget.sql")).bind(micros(WORKER_KEPT)).bind(count(self.limit)).bind(tx.shift());
@@ -56,16 +55,25 @@ impl Write for Retain {
         }
         let audit = sql(include_str!("../queries/audit_forget.sql")).bind((tx.now - AUDIT_KEPT).micros()).bind(count(self.limit));
         tx.execute(audit).await?;
+        let over = sql(include_str!("../queries/operation_forget.sql")).bind((tx.now - OPERATIONS_KEPT).micros()).bind(count(self.limit));
+        tx.execute(over).await?;
         let number = |rows| usize::try_from(rows).unwrap_or(usize::MAX);
         Ok(Retained { jobs: ids.len(), keys: number(keys), workers: number(workers) })
     }
 }
 
 impl Retain {
+    /// Those of the minutes long past; `job_stat` is what earlier versions counted in.
+    async fn forget_figures(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        for statement in [include_str!("../queries/job_rate_forget.sql"), include_str!("../queries/job_stat_forget.sql")] {
+            tx.execute(sql(statement).bind((tx.now - STATS_KEPT).micros()).bind(count(self.limit))).await?;
+        }
+        Ok(())
+    }
+
     /// Up to `limit` jobs that are past their retention and that no open key names.
     async fn past(&self, tx: &mut Tx<'_>) -> Result<Vec<JobId>, Fault> {
-        let free = tx.row(sql(include_str!("../queries/space_try_share.sql")).bind(SPACE_LOCK)).await?;
-        if !free.is_some_and(|row| Columns::of(&row).flag().unwrap_or(false)) {
+        if !try_share_space(tx).await? {
             // A partition is being compacted: what is deleted from it now might come back.
             return Ok(Vec::new());
         }

@@ -8,7 +8,10 @@ use crate::open_error::OpenError;
 use crate::tx::sql;
 
 /// Every migration, oldest first. Never edit one that was released: its checksum is in people's databases.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "core", include_str!("../../../migrations/postgres/0001_core.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "core", include_str!("../../../migrations/postgres/0001_core.sql")),
+    (2, "operations", include_str!("../../../migrations/postgres/0002_operations.sql")),
+];
 
 /// The schema's version after the last migration.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;

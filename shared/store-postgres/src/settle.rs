@@ -1,6 +1,6 @@
 //! What is written when attempts end?
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use async_trait::async_trait;
 use domain::{Event, JobId, JobState, Run, Timestamp, WaitingFor, WorkerId};
@@ -8,13 +8,13 @@ use sqlx::Row as _;
 use store::{End, Settled, Settlement, Until};
 use uuid::Uuid;
 
-use crate::ends;
 use crate::fault::Fault;
 use crate::head::Head;
 use crate::lane::{Lane, Write};
 use crate::moves::{Move, apply};
-use crate::row::{Columns, clean, hex, lines_to_json, to_json};
+use crate::row::{Columns, clean, lines_to_json, to_json};
 use crate::tx::{Sql, Tx, sql, sql_of};
+use crate::{ends, rate};
 
 /// Records the ends of attempts of one worker.
 pub(crate) struct Settle {
@@ -98,7 +98,7 @@ impl Settle {
                 }
             }
         }
-        count_others(tx, self.worker, &moves).await?;
+        rate::count_ends(tx, *self.worker.as_uuid(), &moves).await?;
         let applied = apply(tx, &moves, &self.actor()).await?;
         settled.emissions.extend(applied.emissions);
         settled.next_timer = applied.next_timer;
@@ -153,11 +153,6 @@ fn run_of(run: Run) -> i32 {
     i32::try_from(run).unwrap_or(i32::MAX)
 }
 
-/// The minute that an end is counted in.
-fn bucket(now: Timestamp) -> i64 {
-    now.micros() - now.micros().rem_euclid(60_000_000)
-}
-
 /// Groups in each of which a job occurs once, sorted by it.
 fn one_of_each<'s>(settlements: &[&'s Settlement]) -> Vec<Vec<&'s Settlement>> {
     let mut left: Vec<&Settlement> = settlements.to_vec();
@@ -187,7 +182,7 @@ fn succeeding(worker: WorkerId, sorted: &[&Settlement], now: Timestamp) -> Resul
         .bind(some_or_none(sorted.iter().map(result).collect()))
         .bind(some_or_none(progress))
         .bind(now.micros())
-        .bind(bucket(now)))
+        .bind(rate::bucket(now)))
 }
 
 /// Nothing at all is said by an empty array, in which every place is quick to find empty.
@@ -198,26 +193,6 @@ fn some_or_none(texts: Vec<Option<String>>) -> Vec<Option<String>> {
 /// The statement with nothing to settle, to have it planned.
 pub(crate) fn nothing() -> Vec<Sql> {
     succeeding(WorkerId::from_bytes([0; 16]), &[], Timestamp::default()).into_iter().collect()
-}
-
-/// Ends that are no success, in the figures of their queue and kind.
-async fn count_others(tx: &mut Tx<'_>, worker: WorkerId, moves: &[Move]) -> Result<(), Fault> {
-    let mut counts: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    for made in moves {
-        let count = counts.entry((made.head.queue.to_string(), made.head.kind.to_string())).or_default();
-        match made.to() {
-            JobState::Waiting => count.0 += 1,
-            JobState::Dead => count.1 += 1,
-            JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Cancelled | JobState::Expired => {}
-        }
-    }
-    if counts.is_empty() {
-        return Ok(());
-    }
-    let (bucket, worker) = (bucket(tx.now), hex(worker.as_bytes()));
-    let rows: Vec<_> = counts.into_iter().map(|((queue, kind), (retried, dead))| (bucket, queue, kind, &worker, retried, dead)).collect();
-    tx.execute(sql(include_str!("../queries/job_stat_add.sql")).bind(to_json(&rows)?)).await?;
-    Ok(())
 }
 
 /// About what a settlement writes.

@@ -46,11 +46,14 @@ async fn shelve(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<(), Fault> {
         return Ok(());
     }
     let (until, reason) = (tx.now + SHELVED_FOR, i64::from(WaitingFor::Time.code()));
+    // First, in case each statement is a transaction of its own (a claim that came alone): without their jobs' consent timers are noise,
+    // but a job that waits without one would never be found.
+    let timers: Vec<_> = ids.iter().map(|id| (until, *id, TimerKind::Due)).collect();
+    insert_timers(tx, &timers).await?;
     tx.execute(sql_of(include_str!("../queries/timer_shelve.sql"), ids)).await?;
     leave_parking(tx, ids).await?;
     let note = sql_of(include_str!("../queries/job_event_shelve.sql"), ids).bind(tx.now.micros()).bind(reason);
     tx.execute(note.bind("duty:shelve").bind(DETAILS)).await?;
     tx.execute(sql_of(include_str!("../queries/job_shelve.sql"), ids).bind(until.micros()).bind(reason)).await?;
-    let timers: Vec<_> = ids.iter().map(|id| (until, *id, TimerKind::Due)).collect();
-    insert_timers(tx, &timers).await
+    Ok(())
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{JobFilter, JobId, JobState};
+use domain::{JobFilter, JobId, JobState, OperationState};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use store::contract::bench::Bench;
 use store::contract::sample::{PLENTY, SECOND, a_success, queue, tenant};
-use store::{Intake as _, Ledger as _, Mint, Reports as _, Store as _, Upkeep as _};
+use store::{Intake as _, Ledger as _, Mint, Overview as _, Reports as _, Steering as _, Store as _, Upkeep as _};
 use store_postgres::{Level, Migrated, OpenError, PostgresStore, migrate};
 use testkit::servers::{self, Extras, PrivatePostgres};
 use testkit::{eventually, within};
@@ -201,9 +201,22 @@ async fn data_of_every_earlier_number_opens() {
         partitioned.fill(&database, &data).await;
         let migrated = migrate(&options(&database.url())).await.expect("migrates");
         assert_eq!(migrated.from, number);
-        partitioned.live_on(&database).await;
+        partitioned.live_on(&database, number).await;
     }
 }
+
+/// One for each day, from yesterday's on.
+const PARTITIONS: &str = r"do $$ declare t text; today date := (now() at time zone 'utc')::date; begin
+    foreach t in array array['job', 'job_event', 'job_log', 'effect'] loop
+        for n in -1..8 loop
+            execute format(
+                'create table %I partition of %I for values from (%L) to (%L)', t || '_p' || to_char(today + n, 'YYYYMMDD'), t,
+                rpad(lpad(to_hex((extract(epoch from today + n) * 1000)::bigint), 12, '0'), 32, '0')::uuid,
+                rpad(lpad(to_hex((extract(epoch from today + n + 1) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+            );
+        end loop;
+    end loop;
+end $$";
 
 /// The jobs of `tests/data`: waiting, queued, succeeded, running under a worker that is gone, dead.
 struct Partitioned {
@@ -212,10 +225,10 @@ struct Partitioned {
 }
 
 impl Partitioned {
-    /// Partitions are made by every migration run, whatever its number.
+    /// Partitions are made after the last migration; here they are made as a fleet has them whose last one this was.
     async fn of(database: &Database) -> Self {
-        migrate(&options(&database.url())).await.expect("makes partitions");
         let mut connection = database.connect().await;
+        connection.execute(PARTITIONS).await.expect("makes partitions");
         let now: i64 = connection.fetch_one("select flotilla_now()").await.expect("the time").get(0);
         let mint = Mint::default();
         let ids = (0..5).map(|_| mint.job(domain::Timestamp::from_micros(now))).collect();
@@ -231,9 +244,10 @@ impl Partitioned {
         assert_eq!(dump::violations(&database.url()).await, Vec::<String>::new(), "the data keeps every promise");
     }
 
-    async fn live_on(&self, database: &Database) {
+    async fn live_on(&self, database: &Database, number: i64) {
         let store = Arc::new(PostgresStore::open(options(&database.url())).await.expect("opens"));
         let b = Bench { store: store.clone(), mint: Mint::default() };
+        self.goes_on(&store, number).await;
         assert_eq!(b.jobs(JobFilter::default()).await.len(), self.ids.len());
         assert_eq!(store.promote(PLENTY).await.expect("promotes").promoted, 1);
         assert_eq!(store.rescue(PLENTY).await.expect("rescues").retried, 1);
@@ -253,6 +267,23 @@ impl Partitioned {
         assert!(store.timeline(&tenant(), self.ids[4]).await.expect("reads").len() > 3);
         assert_eq!(dump::violations(&database.url()).await, Vec::<String>::new());
         store.close().await;
+    }
+}
+
+impl Partitioned {
+    /// What is known of operations and figures, from the number on that knows them.
+    async fn goes_on(&self, store: &PostgresStore, number: i64) {
+        let step = store.operation_step(PLENTY).await.expect("goes on");
+        let figures = store.throughput(domain::Timestamp::from_micros(self.now) - SECOND * 60).await.expect("reads");
+        let operations = store.operations(&tenant(), 10).await.expect("lists");
+        if number < 2 {
+            assert_eq!((step, figures, operations), (None, Vec::new(), Vec::new()));
+            return;
+        }
+        let after = step.expect("it was open").operation;
+        assert_eq!((after.state, after.looked_at, after.skipped), (OperationState::Succeeded, 1, 1), "a success cannot be cancelled");
+        assert_eq!((operations.len(), operations[1].state), (2, OperationState::Succeeded), "newest first");
+        assert_eq!(figures.iter().map(|one| (one.succeeded, one.dead)).collect::<Vec<_>>(), [(1, 1)]);
     }
 }
 

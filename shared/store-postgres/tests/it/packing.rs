@@ -17,10 +17,10 @@ const LONG: Duration = Duration::from_secs(20);
 /// What ended lately: ten jobs, each of which took `mean`.
 async fn have_run(f: &PostgresFixture, b: &Bench, mean: Duration) {
     let mut connection = f.database.connect().await;
-    let stat = "insert into job_stat (bucket, queue, kind, worker_id, succeeded, run_us) values ($1, 'mail', 'mail.send', gen_random_uuid(), 10, $2)
+    let stat = "insert into job_rate (bucket, queue, prio, kind, writer, succeeded, run_us) values ($1, 'mail', 2, 'mail.send', gen_random_uuid(), 10, $2)
         on conflict do nothing";
     let sum = i64::try_from(mean.as_micros() * 10).expect("small");
-    sqlx::query("delete from job_stat").execute(&mut connection).await.expect("forgets");
+    sqlx::query("delete from job_rate").execute(&mut connection).await.expect("forgets");
     sqlx::query(stat).bind(b.now().micros()).bind(sum).execute(&mut connection).await.expect("counts");
 }
 

@@ -41,7 +41,7 @@ const WHOLE: [(&str, &str); 21] = [
     ("job_dedup_drop", "job_dedup"),
 ];
 /// Tables that grow with the work.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 15] = [
     "job",
     "timer",
     "parked",
@@ -52,13 +52,15 @@ const GROWING: [&str; 13] = [
     "job_event",
     "job_log",
     "job_stat",
+    "job_rate",
+    "operation",
     "dead_letter",
     "poison",
     "audit",
 ];
 /// Statements that go through the partitions one after the other, or from a list of ids of any age: all partitions are in the plan,
 /// each by an index.
-const ANY_AGE: [&str; 20] = [
+const ANY_AGE: [&str; 24] = [
     "claim_forget",
     "claim_forget_dead",
     "claim_strangers",
@@ -78,6 +80,10 @@ const ANY_AGE: [&str; 20] = [
     "worker_list",
     "job_page",
     "job_page_end",
+    "job_page_dead",
+    "job_page_dead_end",
+    "dead_letter_page",
+    "dead_letter_groups",
     "effect_replace",
 ];
 /// Hot statements, and the lane that runs each; the others run on the lanes of duties and people, or on readers.
@@ -91,7 +97,25 @@ const HOT: [(&str, &str); 7] = [
     ("job_runs", "effects"),
 ];
 /// Statements for readers.
-const READ: [&str; 7] = ["job_page", "job_page_end", "job_by_id", "job_outline", "job_depths", "job_story", "job_log_list"];
+const READ: [&str; 17] = [
+    "audit_page",
+    "audit_page_end",
+    "dead_letter_groups",
+    "dead_letter_page",
+    "dead_letter_page_end",
+    "job_by_id",
+    "job_depths",
+    "job_log_list",
+    "job_outline",
+    "job_page",
+    "job_page_dead",
+    "job_page_dead_end",
+    "job_page_end",
+    "job_rate_sum",
+    "job_story",
+    "operation_find",
+    "operation_list",
+];
 /// These need tables that only exist while a partition is compacted.
 const KEPT: &str = "create table if not exists job_kept (like job); create table if not exists job_event_kept (like job_event);
     create table if not exists job_log_kept (like job_log); create table if not exists effect_kept (like effect)";

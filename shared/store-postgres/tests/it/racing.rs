@@ -17,17 +17,17 @@ use tokio::sync::Barrier;
 
 use crate::fixture::PostgresFixture;
 
-const ROUNDS: usize = 50;
+pub const ROUNDS: usize = 50;
 const LONG: Duration = Duration::from_secs(30);
 
-struct Two {
-    f: PostgresFixture,
-    a: Bench,
-    b: Bench,
-    other: Arc<PostgresStore>,
+pub struct Two {
+    pub f: PostgresFixture,
+    pub a: Bench,
+    pub b: Bench,
+    pub other: Arc<PostgresStore>,
 }
 
-async fn two() -> Two {
+pub async fn two() -> Two {
     let f = PostgresFixture::new().await;
     let a = Bench::new(&f).await;
     let other = f.another().await;
@@ -37,18 +37,18 @@ async fn two() -> Two {
 
 impl Two {
     /// Time passes for both.
-    fn advance(&self, by: Duration) {
+    pub fn advance(&self, by: Duration) {
         self.f.advance(by);
         self.other.shift_clock(by);
     }
 
-    async fn assert_sound(&self) {
+    pub async fn assert_sound(&self) {
         assert_eq!(self.f.violations().await, Vec::<String>::new());
     }
 }
 
 /// Runs both at the same moment.
-async fn at_once<A, B>(first: impl Future<Output = A> + Send + 'static, second: impl Future<Output = B> + Send + 'static) -> (A, B)
+pub async fn at_once<A, B>(first: impl Future<Output = A> + Send + 'static, second: impl Future<Output = B> + Send + 'static) -> (A, B)
 where
     A: Send + 'static,
     B: Send + 'static,

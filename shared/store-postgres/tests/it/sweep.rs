@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::bounds::DEAD_KEPT;
-use domain::{EndpointName, JobId, KeyId, NewJob, Priority, Progress, WaitingFor, WorkerId};
+use domain::{EndpointName, JobId, JobState, KeyId, NewJob, Priority, Progress, WaitingFor, WorkerId};
 use store::contract::Fixture;
 use store::contract::bench::{Bench, settlement};
 use store::contract::sample::{
@@ -23,7 +23,7 @@ use crate::fixture::PostgresFixture;
 /// More statements than any operation here has.
 const STATEMENTS_MAX: u32 = 60;
 
-async fn sweep<T, E: Debug>(
+pub async fn sweep<T, E: Debug>(
     prepare: impl AsyncFnOnce(&mut PostgresFixture, &mut Bench) -> T,
     call: impl AsyncFn(&dyn Store, &T) -> Result<(), E>,
 ) {
@@ -49,7 +49,7 @@ async fn sweep<T, E: Debug>(
 }
 
 /// A submission that uses everything there is.
-fn rich(b: &Bench, key: &str) -> NewJob {
+pub fn rich(b: &Bench, key: &str) -> NewJob {
     NewJob {
         run_at: None,
         start_before: Some(b.now() + HOUR * 20),
@@ -63,7 +63,7 @@ fn rich(b: &Bench, key: &str) -> NewJob {
     }
 }
 
-async fn rich_running(b: &Bench, count: usize) -> (WorkerId, Vec<Settlement>) {
+pub async fn rich_running(b: &Bench, count: usize) -> (WorkerId, Vec<Settlement>) {
     let jobs: Vec<NewJob> = (0..count).map(|n| rich(b, &format!("k{n}"))).collect();
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     b.enqueue(jobs).await;
@@ -159,14 +159,40 @@ async fn claim() {
     needs_postgres!();
     sweep(
         async |f, b| {
-            let mut ids = b.queued_many(3).await;
-            ids.push(b.put(NewJob { start_before: Some(b.now() + SECOND), ..rich(b, "late") }).await);
-            f.advance(SECOND * 2);
+            let ids = b.queued_many(3).await;
+            f.advance(SECOND);
             b.claim_of(b.worker().await, &ids)
         },
         async |store, claim| store.claim(claim).await.map(drop),
     )
     .await;
+}
+
+/// What came too late is expired after the claim: when that fails, what was claimed is claimed, and the timer does the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claim_of_what_is_late() {
+    needs_postgres!();
+    let mut until = 0;
+    for number in 1..STATEMENTS_MAX {
+        let f = PostgresFixture::new().await;
+        let b = Bench::new(&f).await;
+        let (ids, worker) = (b.queued_many(2).await, b.worker().await);
+        let late = b.put(NewJob { start_before: Some(b.now() + SECOND), ..rich(&b, "late") }).await;
+        f.advance(SECOND * 2);
+        let failures = f.store.planned_failures().clone();
+        failures.plan(Plan::FailAt(number));
+        let claimed = b.claim(worker, &[ids[0], ids[1], late]).await;
+        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "statement {number}");
+        let got_through = failures.forget();
+        assert_eq!(b.state(late).await == JobState::Expired, got_through, "statement {number}");
+        assert_eq!(f.violations().await, Vec::<String>::new(), "statement {number}");
+        assert_eq!(b.promote().await.expired, usize::from(!got_through), "statement {number}");
+        until = number;
+        if got_through {
+            break;
+        }
+    }
+    assert!(until > 5 && until < STATEMENTS_MAX - 1, "{until}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
