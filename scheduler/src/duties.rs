@@ -1,6 +1,7 @@
 //! The duties, one file each.
 
 mod announce;
+mod operate;
 mod prepare;
 mod promote;
 mod reconcile;
@@ -12,6 +13,7 @@ mod retain;
 mod stats;
 
 pub use announce::Announce;
+pub use operate::Operate;
 pub use prepare::Prepare;
 pub use promote::Promote;
 pub use reconcile::Reconcile;

@@ -1,4 +1,4 @@
-//! `scheduler` runs the fleet's housekeeping: promote, release, rescue, resend, retain, and where the broker is another process
+//! `scheduler` runs the fleet's housekeeping: promote, release, operate, rescue, resend, retain, and where the broker is another process
 //! also prepare, reconcile, announce, record, stats. Any number of schedulers may run; there is no leader. It does not run jobs.
 
 mod driver;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use broker::Broker;
 use coordination::Nudges;
 use domain::Timestamp;
-use store::{Ledger, Retention, Upkeep};
+use store::{Ledger, Retention, Steering, Upkeep};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use driver::{Board, DutyStatus};
-pub use duties::{Announce, Prepare, Promote, Reconcile, Record, Release, Rescue, Resend, Retain, Stats};
+pub use duties::{Announce, Operate, Prepare, Promote, Reconcile, Record, Release, Rescue, Resend, Retain, Stats};
 pub use duty::{Duty, DutyError, Next, Report};
 pub use emitter::Emitter;
 
@@ -27,6 +27,7 @@ use crate::driver::drive;
 #[derive(Clone)]
 pub struct Parts {
     pub upkeep: Arc<dyn Upkeep>,
+    pub steering: Arc<dyn Steering>,
     /// Where the broker is another process; `None`: it is inside this one, and rebuilt from what is queued.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub broker: Arc<dyn Broker>,
@@ -52,6 +53,7 @@ pub async fn run(parts: Parts, predecessors: Predecessors, board: Arc<Board>, sh
     let crew = Crew { tasks: TaskTracker::new(), board, shutdown };
     crew.put_on(Promote::new(Arc::clone(&parts.upkeep), emitter.clone()), &parts);
     crew.put_on(Release::new(Arc::clone(&parts.upkeep), emitter.clone()), &parts);
+    crew.put_on(Operate::new(Arc::clone(&parts.steering), emitter.clone(), Arc::clone(&parts.nudges)), &parts);
     crew.put_on(Rescue::new(Arc::clone(&parts.upkeep), emitter.clone(), predecessors), &parts);
     crew.put_on(Resend::new(Arc::clone(&parts.upkeep), emitter.clone(), parts.ledger.clone()), &parts);
     crew.put_on(Retain::new(Arc::clone(&parts.upkeep), parts.retention), &parts);

@@ -54,6 +54,7 @@ async fn run(start: Start) -> anyhow::Result<Ended> {
 fn duties(engine: &Engine, settings: &EngineSettings) -> Parts {
     Parts {
         upkeep: Arc::clone(&engine.store) as _,
+        steering: Arc::clone(&engine.store) as _,
         ledger: engine.ledger.clone(),
         broker: Arc::clone(&engine.broker),
         nudges: Arc::clone(&engine.nudges),

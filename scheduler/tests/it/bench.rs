@@ -51,6 +51,7 @@ impl Bench {
         let clock = Arc::clone(&self.store);
         Parts {
             upkeep: Arc::clone(&self.store) as _,
+            steering: Arc::clone(&self.store) as _,
             ledger: None,
             broker: Arc::new(self.broker.clone()),
             nudges: Arc::clone(&self.nudges) as _,

@@ -128,7 +128,7 @@ async fn without_a_ledger_none_of_them_runs() {
     let running = stage.start();
     running.ran("rescue", 10).await;
     let duties: Vec<&str> = running.board.statuses().into_keys().collect();
-    assert_eq!(duties, ["promote", "release", "rescue", "resend", "retain"]);
+    assert_eq!(duties, ["operate", "promote", "release", "rescue", "resend", "retain"]);
     running.stop().await;
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use broker::Delivery;
 use coordination::Nudge;
-use domain::{Failure, FailureClass, JobId, Priority};
+use domain::{Act, Failure, FailureClass, JobFilter, JobId, NewOperation, Priority, Target, TenantId};
 use serde_json::json;
-use store::{End, Outstanding};
+use store::{Actor, End, Outstanding};
 use testkit::eventually;
 use testkit::servers::HOW;
 
@@ -128,5 +128,41 @@ async fn deaths_are_announced() {
     assert_eq!(bench.engine.metrics.emissions.with_label_values(&["confirmed"]).get(), 0);
     assert!(bench.engine.metrics.partitions_ahead.with_label_values::<&str>(&[]).get() >= 3);
     running.stop().await;
+    assert!(bench.engine.close().await);
+}
+
+/// I9, I16: jobs that an operation moves come in their new class, once each with two schedulers, and nothing is left of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_moves_jobs_into_another_class() {
+    let bench = match OnServers::new().await {
+        Ok(bench) => bench,
+        Err(missing) => testkit::skip!(missing, HOW),
+    };
+    let jobs = bench.enqueue(1_200).await;
+    let by = Actor { tenant: TenantId::of("default"), name: "ops".to_owned(), request_id: "req-1".to_owned() };
+    let id = bench.engine.mint.operation((bench.engine.clock)());
+    let act = Act::Reprioritize { priority: Priority::Critical };
+    let new = NewOperation { id, act, target: Target::Jobs(JobFilter::default()), reason: "test".to_owned(), canary: None };
+    let (one, other) = (bench.start(), bench.start());
+    bench.engine.store.operation_begin(&by, &new).await.expect("begins");
+    bench.engine.nudges.nudge(Nudge::Operations);
+    let operation = eventually("the operation is over", SOON, async || {
+        let operation = bench.engine.store.operation(&by.tenant, id).await.expect("reads").expect("it was begun");
+        if operation.state.is_over() { Ok(operation) } else { Err(format!("{operation:?}")) }
+    })
+    .await;
+    assert_eq!((operation.done, operation.skipped), (1_200, 0));
+    let hints = bench.subscribe().await;
+    bench.drain(&*hints, jobs.len()).await;
+    let read = bench.engine.store.jobs_by_id(&by.tenant, &jobs).await.expect("reads");
+    assert!(read.iter().all(|job| job.priority == Priority::Critical && job.run == 1), "each ran once, in its new class");
+    bench.make_due().await;
+    eventually("the rows of the old class are gone", SOON, async || {
+        let outstanding = bench.outstanding().await;
+        if outstanding == Outstanding::default() { Ok(()) } else { Err(format!("{outstanding:?}")) }
+    })
+    .await;
+    one.stop().await;
+    other.stop().await;
     assert!(bench.engine.close().await);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{Emission, Timestamp};
 use parking_lot::Mutex;
-use store::StoreError;
+use store::{Step, StoreError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ pub enum Plan {
     Settles(usize),
     /// Promotes these, and knows of a next timer.
     Promotes(Vec<Emission>, Option<Timestamp>),
+    /// Does this step of an operation.
+    Steps(Box<Step>),
     Fails,
     /// Hangs for so long, then fails.
     FailsAfter(Duration),
@@ -29,6 +31,8 @@ pub enum Plan {
     Breaks,
     Hangs,
     Panics,
+    /// Takes so long, then does what is planned after it.
+    TakesLong(Duration),
     /// Hangs until this is cancelled, then does nothing.
     HangsUntil(CancellationToken),
 }
@@ -96,7 +100,8 @@ impl Script {
             return Err(gone());
         }
         let plan = if limit == 0 { None } else { self.plans.lock().get_mut(method).and_then(VecDeque::pop_front) };
-        match plan.unwrap_or(Plan::Does(0)) {
+        match self.after_a_while(method, plan).await.unwrap_or(Plan::Does(0)) {
+            Plan::TakesLong(_) => panic!("one while is enough"),
             Plan::Fails => Err(gone()),
             Plan::FailsAfter(long) => {
                 tokio::time::sleep_until(Instant::now() + long).await;
@@ -109,8 +114,14 @@ impl Script {
                 done.cancelled().await;
                 Ok(Plan::Does(0))
             }
-            plan @ (Plan::Does(_) | Plan::Settles(_) | Plan::Promotes(..)) => Ok(plan),
+            plan @ (Plan::Does(_) | Plan::Settles(_) | Plan::Promotes(..) | Plan::Steps(_)) => Ok(plan),
         }
+    }
+
+    async fn after_a_while(&self, method: &'static str, plan: Option<Plan>) -> Option<Plan> {
+        let Some(Plan::TakesLong(long)) = plan else { return plan };
+        tokio::time::sleep_until(Instant::now() + long).await;
+        self.plans.lock().get_mut(method).and_then(VecDeque::pop_front)
     }
 
     pub async fn count(&self, method: &'static str, limit: usize) -> Result<usize, StoreError> {

@@ -54,6 +54,7 @@ impl OnServers {
         let engine = &self.engine;
         let parts = Parts {
             upkeep: Arc::clone(&engine.store) as _,
+            steering: Arc::clone(&engine.store) as _,
             ledger: engine.ledger.clone(),
             broker: Arc::clone(&engine.broker),
             nudges: Arc::clone(&engine.nudges),

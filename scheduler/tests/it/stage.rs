@@ -12,6 +12,7 @@ use telemetry::Metrics;
 use tokio::time::Instant;
 
 use crate::running::{Clock, Running};
+use crate::steering::PlannedSteering;
 use crate::upkeep::PlannedUpkeep;
 
 /// When the stage's clock starts.
@@ -19,6 +20,7 @@ const OPENING: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
 pub struct Stage {
     pub upkeep: Arc<PlannedUpkeep>,
+    pub steering: Arc<PlannedSteering>,
     pub broker: EmbeddedBroker,
     pub nudges: Arc<InProcess>,
     started: Instant,
@@ -32,7 +34,8 @@ impl Stage {
 
     pub fn with_broker(broker: EmbeddedBroker) -> Self {
         let (upkeep, nudges) = (Arc::<PlannedUpkeep>::default(), Arc::<InProcess>::default());
-        Self { upkeep, broker, nudges, started: Instant::now(), mint: Mint::default() }
+        let steering = Arc::<PlannedSteering>::default();
+        Self { upkeep, steering, broker, nudges, started: Instant::now(), mint: Mint::default() }
     }
 
     pub fn start(&self) -> Running {
@@ -46,6 +49,7 @@ impl Stage {
     pub fn parts(&self, broker: Arc<dyn Broker>) -> Parts {
         Parts {
             upkeep: Arc::clone(&self.upkeep) as _,
+            steering: Arc::clone(&self.steering) as _,
             ledger: None,
             broker,
             nudges: Arc::clone(&self.nudges) as _,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::{JobId, JobState, NewJob, TenantId};
+use domain::{Act, JobFilter, JobId, JobState, NewJob, NewOperation, Target, TenantId};
 use scheduler::{Parts, Predecessors};
-use store::{Reports, Store};
+use store::{Actor, Reports, Steering, Store};
 use testkit::eventually;
 
 use crate::bench::Bench;
@@ -72,4 +72,36 @@ async fn two_schedulers_rescue_once() {
         let job = bench.get(id).await.expect("kept");
         assert_eq!((job.attempt, job.crashes, job.state), (1, 1, JobState::Queued));
     }
+}
+
+/// I9, I16: an operation that two carry on is done to each job once, and each job is listed once.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_schedulers_carry_on_an_operation_without_doubling() {
+    let bench = Bench::new().await;
+    let broker = RemoteBroker::with_room(usize::MAX);
+    let later = bench.store.now() + std::time::Duration::from_secs(3_600);
+    let jobs: Vec<NewJob> = (0..3_000).map(|_| NewJob { run_at: Some(later), ..bench.job() }).collect();
+    let ids = bench.enqueue(jobs).await;
+    let by = Actor { tenant: TenantId::of("default"), name: "ops".to_owned(), request_id: "req-1".to_owned() };
+    let new = NewOperation {
+        id: bench.mint.operation(bench.store.now()),
+        act: Act::RunNow,
+        target: Target::Jobs(JobFilter::default()),
+        reason: "test".to_owned(),
+        canary: None,
+    };
+    bench.store.operation_begin(&by, &new).await.expect("begins");
+    let running = two(&bench, &broker);
+    let operation = eventually("the operation is over", LONG, async || {
+        let operation = bench.store.operation(&by.tenant, new.id).await.expect("reads").expect("it was begun");
+        if operation.state.is_over() { Ok(operation) } else { Err(format!("{operation:?}")) }
+    })
+    .await;
+    let queued = || running.iter().map(|one| one.items("operate", "queued")).sum::<u64>();
+    eventually("both have counted", LONG, async || queued() >= 3_000).await;
+    for one in running {
+        one.stop().await;
+    }
+    assert_eq!((operation.looked_at, operation.done, operation.skipped), (3_000, 3_000, 0));
+    assert_eq!(listed(&broker), ids, "once each");
 }
