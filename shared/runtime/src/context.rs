@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::capture::{SharedCapture, event_of};
 use crate::effect::{self, Effect};
-use crate::holdings::Stopper;
+use crate::holdings::{StopWhy, Stopper};
 use crate::term::Term;
 
 /// One attempt at one job, as its handler sees it. Cheap to clone.
@@ -102,6 +102,11 @@ impl JobContext {
 
     pub fn is_cancelled(&self) -> bool {
         self.inner.stopper.token().is_cancelled()
+    }
+
+    /// Whether the reason to stop is that somebody asked for it, and is waiting, rather than time, a drain or the lease.
+    pub fn is_cancelled_by_request(&self) -> bool {
+        self.inner.stopper.why() == Some(StopWhy::Cancelled)
     }
 
     /// Tells how far the job has come; shown live, and recorded with the next lease renewal.

@@ -111,7 +111,7 @@ impl Term {
                 nudge = nudges.next() => match nudge {
                     Some(Nudge::Cancel { job }) if self.holdings.runs(job) => return,
                     // Some were missed; the next renewal, within seconds, brings every cancel.
-                    None | Some(Nudge::Cancel { .. } | Nudge::Timer { .. } | Nudge::Kinds | Nudge::Emissions) => {}
+                    None | Some(Nudge::Cancel { .. } | Nudge::Timer { .. } | Nudge::Kinds | Nudge::Emissions | Nudge::Operations) => {}
                 },
             }
         }

@@ -21,6 +21,8 @@ const EFFECT: &str = "deliver";
 const BOOKKEEPING: Duration = Duration::from_secs(2);
 /// How long a request that is under way may still take after the handler was asked to stop: knowing beats guessing.
 const LAST_WAIT: Duration = Duration::from_secs(3);
+/// The same where a person is waiting for the cancel.
+const LAST_WAIT_OF_CANCEL: Duration = Duration::from_millis(250);
 
 const _: () = assert!(LAST_WAIT.as_secs() < CANCEL_GRACE.as_secs(), "the outcome must be written down within the grace");
 
@@ -116,7 +118,10 @@ async fn until_stopped(cx: &JobContext, attempt: impl Future<Output = Attempt>) 
     tokio::select! {
         biased;
         ended = &mut attempt => ended,
-        () = cx.cancelled() => tokio::time::timeout(LAST_WAIT, attempt).await.unwrap_or_else(|_| Attempt::Unknown(stopped())),
+        () = cx.cancelled() => {
+            let wait = if cx.is_cancelled_by_request() { LAST_WAIT_OF_CANCEL } else { LAST_WAIT };
+            tokio::time::timeout(wait, attempt).await.unwrap_or_else(|_| Attempt::Unknown(stopped()))
+        }
     }
 }
 

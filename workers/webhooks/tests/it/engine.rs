@@ -27,7 +27,7 @@ pub struct Engine {
     pub broker: Arc<EmbeddedBroker>,
     pub shared: Arc<InProcess>,
     pub mint: Arc<Mint>,
-    shutdown: CancellationToken,
+    pub shutdown: CancellationToken,
     worker: Option<JoinHandle<runtime::Drained>>,
     vault: Arc<Vault>,
     pub recorder: Arc<Recorder>,
@@ -93,6 +93,10 @@ impl Engine {
     }
 
     pub fn start(&mut self) {
+        self.start_as(WorkerConfig::default());
+    }
+
+    pub fn start_as(&mut self, config: WorkerConfig) {
         let mut registry = Registry::default();
         let access = Arc::clone(&self.store) as Arc<dyn Access>;
         register(&mut registry, Parts { policy: loopback(), access, vault: Arc::clone(&self.vault) }).expect("registered once");
@@ -108,7 +112,7 @@ impl Engine {
             registry,
             handlers: tokio::runtime::Handle::current(),
         };
-        self.worker = Some(tokio::spawn(Worker::new(parts, WorkerConfig::default()).run(self.shutdown.clone())));
+        self.worker = Some(tokio::spawn(Worker::new(parts, config).run(self.shutdown.clone())));
     }
 
     pub async fn job(&self, id: JobId) -> Job {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::{EndpointName, KeyId, TenantId, Timestamp};
 use kinds::Target;
 use parking_lot::Mutex;
-use store::{Access, Actor, ApiKey, AuditRow, Endpoint, NewApiKey, StoreError};
+use store::{Access, Actor, ApiKey, AuditPage, AuditPageRows, Endpoint, NewApiKey, StoreError};
 use vault::Vault;
 use webhooks_worker::{Route, Routes};
 
@@ -69,8 +69,8 @@ impl Access for Endpoints {
         Ok(self.rows.lock().values().cloned().collect())
     }
 
-    async fn audit(&self, _: &TenantId, _: usize) -> Result<Vec<AuditRow>, StoreError> {
-        Ok(Vec::new())
+    async fn audit(&self, _: &TenantId, _: &AuditPage) -> Result<AuditPageRows, StoreError> {
+        Ok(AuditPageRows::default())
     }
 }
 
