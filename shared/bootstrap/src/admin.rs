@@ -17,8 +17,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::listen::{ListenError, listen};
+use crate::server::{Server, ServerLimits};
 use crate::vitals::{Dependency, Vitals};
 
+/// Those who ask how a process is are few.
+const CONNECTIONS_MAX: usize = 64;
 /// How long the last answers may take.
 const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -45,12 +48,10 @@ impl AdminPort {
         let listener = listen(address, vars::ADMIN_LISTEN.name).await?;
         let address = listener.local_addr().unwrap_or(address);
         let stop = CancellationToken::new();
-        let serving = axum::serve(listener, router(parts)).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let task = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the admin port ended");
-            }
-        });
+        let limits = ServerLimits { connections_max: CONNECTIONS_MAX, stops_within: CLOSES_WITHIN, ..ServerLimits::default() };
+        let metrics = Arc::clone(&parts.metrics);
+        let server = Server { listener, router: router(parts), limits, metrics };
+        let task = tokio::spawn(server.serve(stop.clone()));
         Ok(Self { address, stop, task })
     }
 
@@ -59,11 +60,11 @@ impl AdminPort {
         self.address
     }
 
-    pub async fn close(mut self) {
+    /// A client that keeps its connection open does not hold up the end.
+    pub async fn close(self) {
         self.stop.cancel();
-        // A client that keeps its connection open does not hold up the end.
-        if tokio::time::timeout(CLOSES_WITHIN, &mut self.task).await.is_err() {
-            self.task.abort();
+        if self.task.await.is_err() {
+            tracing::error!("the admin port panicked");
         }
     }
 }

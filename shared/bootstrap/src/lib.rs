@@ -3,6 +3,7 @@
 
 mod admin;
 mod api_publisher;
+mod api_settings;
 mod backends;
 mod checkup;
 mod data_dir;
@@ -18,11 +19,13 @@ mod outbox;
 mod queues;
 mod role;
 mod secret;
+mod server;
 mod shutdown;
 mod vitals;
 mod worker_role;
 
 pub use admin::{AdminParts, AdminPort};
+pub use api_settings::ApiSettings;
 pub use backends::{Backends, Seats, Servers};
 pub use checkup::{Finding, Verdict, check_servers};
 pub use data_dir::{DataDir, DataDirError};
@@ -30,10 +33,11 @@ pub use direct::{AccessSettings, DatabaseSettings, KeyOrder, Migration, create_k
 pub use engine::{DEFAULT_TENANT, Engine, EngineError, Opening};
 pub use engine_settings::EngineSettings;
 pub use handlers::HandlerThreads;
-pub use listen::{ListenError, admin_listen, listen};
+pub use listen::{ListenError, admin_listen, admin_listen_if_set, listen};
 pub use logs::{LogSettings, start_logs};
 pub use queues::QueueKeeper;
 pub use role::{Ended, Role, Start, Threads, run_role};
+pub use server::{Server, ServerLimits};
 pub use shutdown::shutdown_on_signals;
 pub use vitals::{Dependency, Vitals};
 pub use worker_role::{WorkerSettings, host, read_slots, run_worker};

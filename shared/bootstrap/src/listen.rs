@@ -23,6 +23,11 @@ pub async fn listen(address: SocketAddr, how: &'static str) -> Result<TcpListene
 
 /// Where a role without an API answers, on this machine and `port` unless a setting says otherwise.
 pub fn admin_listen(reader: &mut Reader<'_>, port: u16) -> SocketAddr {
+    admin_listen_if_set(reader).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// Where a role with an API answers besides, if a setting says so.
+pub fn admin_listen_if_set(reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let given: Option<ListenAddress> = reader.optional(&vars::ADMIN_LISTEN);
-    given.map_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), |given| given.0)
+    given.map(|given| given.0)
 }
