@@ -80,6 +80,10 @@ fn scopes(form: &mut Form) -> Option<Scopes> {
         form.fault("scopes", "must be a list of `submit`, `read`, `operate` and `admin`");
         return None;
     };
+    if let Some(name) = names.iter().find(|name| name.contains(|c: char| !c.is_ascii_lowercase())) {
+        form.fault("scopes", format!("`{}` is not a scope (submit, read, operate or admin)", name.chars().take(32).collect::<String>()));
+        return None;
+    }
     let all = names.iter().try_fold(Scopes::default(), |all, name| Scopes::from_str(name).map(|scope| all.and(scope)));
     match all {
         Ok(scopes) if scopes != Scopes::default() => Some(scopes),

@@ -9,15 +9,21 @@ use domain::Timestamp;
 use domain::bounds::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::{Access, AuditRow};
+use store::{Access, AuditPage, AuditRow};
 
+use crate::form::plain;
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::query::Query;
 
+/// Characters of a name that the log is asked for.
+pub const WORD_CHARS_MAX: usize = 200;
+
 #[derive(Serialize)]
 struct Audit<'a> {
     audit: Vec<Line<'a>>,
+    /// Where to go on; `null`: that was all.
+    cursor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -40,8 +46,21 @@ impl<'a> Line<'a> {
 
 pub async fn list(State(access): State<Arc<dyn Access>>, principal: Principal, mut query: Query) -> Result<Response, Problem> {
     let tenant = query.take_tenant(&principal)?;
-    let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX);
+    let page = AuditPage {
+        actor: query.take("actor", plain(WORD_CHARS_MAX)),
+        action: query.take("action", plain(WORD_CHARS_MAX)),
+        target: query.take("target", plain(WORD_CHARS_MAX)),
+        after: query.take("cursor", row_id),
+        limit: query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX),
+    };
     query.finish()?;
-    let rows = access.audit(&tenant, limit).await?;
-    Ok(Json(Audit { audit: rows.iter().map(Line::of).collect() }).into_response())
+    let found = access.audit(&tenant, &page).await?;
+    let cursor = found.next.map(|next| next.to_string());
+    Ok(Json(Audit { audit: found.rows.iter().map(Line::of).collect(), cursor }).into_response())
+}
+
+/// The number of a row: what stores count with is signed.
+fn row_id(text: &str) -> Result<u64, &'static str> {
+    let fits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| fits).ok_or("is not a cursor of the audit log")
 }

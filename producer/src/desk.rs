@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coordination::Nudge;
-use domain::{JobId, JobState, KindName, NewJob, QueueName, TenantId, Timestamp};
-use store::{Acceptance, Accepted, Actor, EnqueueError, Intake, Mint, Remembered, Replay, StoreError};
+use domain::{Act, JobId, JobState, KindName, NewJob, NewOperation, Operation, QueueName, TenantId, Timestamp};
+use store::{Acceptance, Accepted, ActError, Actor, EnqueueError, Intake, Mint, Remembered, Replay, Steering, StoreError};
 use telemetry::Metrics;
 
+use crate::admission;
 use crate::announcer::Announcer;
 use crate::batch_room::BatchRoom;
 use crate::catalog::Catalog;
@@ -21,6 +22,7 @@ pub struct Desk {
     pub mint: Arc<Mint>,
     pub batch_room: BatchRoom,
     intake: Arc<dyn Intake>,
+    steering: Arc<dyn Steering>,
     announcer: Announcer,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -29,6 +31,7 @@ pub struct Desk {
 /// What a [`Desk`] is made of.
 pub struct DeskParts {
     pub intake: Arc<dyn Intake>,
+    pub steering: Arc<dyn Steering>,
     pub announcer: Announcer,
     pub metrics: Arc<Metrics>,
     pub mint: Arc<Mint>,
@@ -37,8 +40,9 @@ pub struct DeskParts {
 
 impl Desk {
     pub fn new(parts: DeskParts) -> Self {
-        let DeskParts { intake, announcer, metrics, mint, clock } = parts;
-        Self { catalog: Catalog::new(Arc::clone(&intake)), mint, batch_room: BatchRoom::default(), intake, announcer, metrics, clock }
+        let DeskParts { intake, steering, announcer, metrics, mint, clock } = parts;
+        let catalog = Catalog::new(Arc::clone(&intake));
+        Self { catalog, mint, batch_room: BatchRoom::default(), intake, steering, announcer, metrics, clock }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -67,28 +71,66 @@ impl Desk {
         .map_err(Refused::Enqueue)
     }
 
-    pub async fn cancel(&self, by: Actor, id: JobId, reason: Option<String>) -> Result<Replay, Problem> {
+    /// Does what an operator asks for to one job, and tells whom it concerns. An edited payload is for a retry only.
+    pub async fn act(&self, by: Actor, id: JobId, wish: Wish) -> Result<Replay, Problem> {
         let desk = self.clone();
         sheltered(async move {
-            let replay = desk.intake.cancel(&by, id, reason.as_deref()).await.map_err(|error| Problem::of_act(error, "cancelled"))?;
-            if replay.job.state == JobState::Running {
+            let Wish { act, reason, payload } = wish;
+            let reason = reason.as_deref();
+            let done = match act {
+                Act::Cancel => desk.intake.cancel(&by, id, reason).await,
+                Act::Retry => desk.intake.retry(&by, id, payload).await,
+                Act::Reprioritize { priority } => desk.steering.reprioritize(&by, id, priority, reason).await,
+                Act::Reschedule { run_at } => desk.steering.reschedule(&by, id, run_at, reason).await,
+                Act::RunNow => desk.steering.run_now(&by, id, reason).await,
+            };
+            let replay = done.map_err(|error| refused(error, &act))?;
+            if act == Act::Cancel && replay.job.state == JobState::Running {
                 desk.announcer.nudge(Nudge::Cancel { job: id });
             }
+            desk.announcer.timer(replay.next_timer);
             desk.announcer.emit(&replay.emissions).await;
             Ok(replay)
         })
         .await?
     }
 
-    pub async fn retry(&self, by: Actor, id: JobId, payload: Option<Arc<str>>) -> Result<Replay, Problem> {
+    /// Records an operation, and wakes whoever carries operations out.
+    pub async fn begin(&self, by: Actor, new: NewOperation) -> Result<Operation, Problem> {
         let desk = self.clone();
         sheltered(async move {
-            let replay = desk.intake.retry(&by, id, payload).await.map_err(|error| Problem::of_act(error, "retried"))?;
-            desk.announcer.emit(&replay.emissions).await;
-            Ok(replay)
+            let operation = desk.steering.operation_begin(&by, &new).await?;
+            desk.announcer.nudge(Nudge::Operations);
+            Ok(operation)
         })
         .await?
     }
+}
+
+/// What an operator asks for.
+pub struct Wish {
+    pub act: Act,
+    pub reason: Option<String>,
+    pub payload: Option<Arc<str>>,
+}
+
+impl Wish {
+    pub fn plain(act: Act, reason: Option<String>) -> Self {
+        Self { act, reason, payload: None }
+    }
+}
+
+fn refused(error: ActError, act: &Act) -> Problem {
+    let wish = match act {
+        Act::Cancel => "cancelled",
+        Act::Retry => "retried",
+        Act::Reprioritize { .. } => "moved to another priority",
+        Act::Reschedule { .. } => "rescheduled",
+        Act::RunNow => "run now",
+    };
+    let parked = matches!((&error, act), (ActError::Illegal(JobState::Waiting), Act::RunNow | Act::Reschedule { .. }));
+    let hint = parked.then(|| "it waits for something else than a time; its `waiting_for` says what".to_owned());
+    Problem::of_act(error, wish).with_hint(hint)
 }
 
 /// How many of the submissions became new jobs, by queue and kind.
@@ -111,7 +153,14 @@ pub enum Refused {
 /// Runs to the end whatever becomes of the request: between the commit and the hint to the broker nobody may get lost,
 /// because an embedded broker learns of the job from nothing else.
 async fn sheltered<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
-    tokio::spawn(work).await.map_err(|error| Problem::internal(&error))
+    // What goes on without its request still takes up its room.
+    let admission = admission::current();
+    let held = async move {
+        let done = work.await;
+        drop(admission);
+        done
+    };
+    tokio::spawn(held).await.map_err(|error| Problem::internal(&error))
 }
 
 #[cfg(test)]

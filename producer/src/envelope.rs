@@ -10,11 +10,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::bounds::REQUEST_ID_CHARS_MAX;
 use domain::{Timestamp, TraceContext};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use store::Mint;
 use telemetry::Metrics;
 
+use crate::compression::{Coding, Press};
+use crate::cors::{self, Cors};
 use crate::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,11 +46,13 @@ pub struct Envelope {
     metrics: Arc<Metrics>,
     mint: Arc<Mint>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    cors: Cors,
+    press: Press,
 }
 
 impl Envelope {
-    pub fn new(metrics: Arc<Metrics>, mint: Arc<Mint>, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
-        Self { metrics, mint, clock }
+    pub fn new(metrics: Arc<Metrics>, mint: Arc<Mint>, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>, cors: Cors) -> Self {
+        Self { metrics, mint, clock, cors, press: Press::default() }
     }
 
     pub async fn wrap(State(envelope): State<Self>, mut request: Request, next: Next) -> Response {
@@ -59,10 +63,14 @@ impl Envelope {
         let route = request.extensions().get::<MatchedPath>().cloned();
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(trace);
-        let response = next.run(request).await;
+        let (coding, page) = (Coding::accepted(request.headers()), envelope.cors.admitted(request.headers()));
+        let is_question = page.is_some() && cors::is_question(request.method(), request.headers());
+        let response = if is_question { cors::yes() } else { next.run(request).await };
         let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
         envelope.count(method, route, &response, started);
-        finish(response, &id, (method, route))
+        let mut response = finish(response, &id, (method, route));
+        envelope.cors.mark(page, response.headers_mut());
+        envelope.press.press(coding, response).await
     }
 
     fn request_id(&self, headers: &HeaderMap) -> RequestId {
@@ -81,6 +89,9 @@ impl Envelope {
     fn count(&self, method: &str, route: &str, response: &Response, started: Instant) {
         self.metrics.http_requests.with_label_values(&[method, route, response.status().as_str()]).inc();
         self.metrics.http_seconds.with_label_values(&[method, route]).observe(started.elapsed().as_secs_f64());
+        if response.extensions().get::<Problem>().is_some_and(|problem| problem.code() == "busy") {
+            self.metrics.http_shed.with_label_values(&["busy"]).inc();
+        }
     }
 }
 
@@ -96,7 +107,10 @@ fn finish(mut response: Response, id: &RequestId, place: (&str, &str)) -> Respon
         headers.insert(X_REQUEST_ID, value);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // A page says itself what it may load and how long it may be kept. Data is no page, and is nobody's to keep.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     response
 }
 
@@ -106,6 +120,9 @@ fn log(problem: &Problem, id: &RequestId, (method, route): (&str, &str)) {
     // A person must act: a bug, or a disk that is full.
     if matches!(problem.code(), "internal" | "store_full") {
         tracing::error!(request.id = %id, error = cause, status, code, "{method} {route} failed");
+    } else if matches!(problem.code(), "overloaded" | "rate_limited") {
+        // They come in thousands, and are counted.
+        tracing::debug!(request.id = %id, status, code, "{method} {route} was refused");
     } else if status >= 500 {
         tracing::warn!(request.id = %id, error = cause, status, code, "{method} {route} could not be done");
     } else {

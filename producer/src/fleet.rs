@@ -1,16 +1,15 @@
-//! Handlers about the fleet: kinds, queues, workers.
+//! Handlers about the fleet: kinds and workers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use domain::{Backoff, KindInfo, KindName, Priority, QueueName, Stop, Timestamp, format_duration};
+use domain::{Backoff, KindInfo, KindName, QueueName, Stop, format_duration};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use store::{Depth, Reports, WorkerRow};
+use store::{Reports, WorkerRow};
 
 use crate::desk::Desk;
 use crate::path::Named;
@@ -67,56 +66,6 @@ pub async fn kinds(State(desk): State<Desk>) -> Result<Json<Kinds>, Problem> {
 pub async fn kind(State(desk): State<Desk>, Named(name): Named<KindName>) -> Result<Json<KindView>, Problem> {
     let known = desk.catalog.covering(|known| known.kinds.contains_key(&name)).await?;
     known.kinds.get(&name).map(|kind| Json(KindView::of(&kind.info))).ok_or_else(|| Problem::not_found("kind"))
-}
-
-#[derive(Serialize)]
-pub struct Queues {
-    queues: Vec<QueueView>,
-}
-
-#[derive(Serialize)]
-struct QueueView {
-    name: QueueName,
-    depth: u64,
-    oldest_age: Option<String>,
-    /// All five, most important first.
-    priorities: Vec<ClassView>,
-}
-
-#[derive(Serialize)]
-struct ClassView {
-    priority: Priority,
-    depth: u64,
-    oldest_age: Option<String>,
-}
-
-pub async fn queues(State(desk): State<Desk>, State(reports): State<Arc<dyn Reports>>) -> Result<Json<Queues>, Problem> {
-    let known = desk.catalog.read().await?;
-    let depths = reports.depths().await?;
-    let now = desk.now();
-    let names: BTreeSet<&QueueName> = known.queues.iter().chain(depths.iter().map(|depth| &depth.queue)).collect();
-    Ok(Json(Queues { queues: names.into_iter().map(|name| QueueView::of(name, &depths, now)).collect() }))
-}
-
-impl QueueView {
-    fn of(name: &QueueName, depths: &[Depth], now: Timestamp) -> Self {
-        let ours: Vec<&Depth> = depths.iter().filter(|depth| depth.queue == *name).collect();
-        let class = |priority: Priority| {
-            let depth = ours.iter().find(|depth| depth.priority == priority);
-            ClassView { priority, depth: depth.map_or(0, |depth| depth.queued), oldest_age: age(depth.and_then(|depth| depth.oldest), now) }
-        };
-        Self {
-            name: name.clone(),
-            depth: ours.iter().map(|depth| depth.queued).sum(),
-            oldest_age: age(ours.iter().filter_map(|depth| depth.oldest).min(), now),
-            priorities: Priority::ALL.into_iter().map(class).collect(),
-        }
-    }
-}
-
-/// In whole seconds: nobody reads more of a backlog's age.
-fn age(oldest: Option<Timestamp>, now: Timestamp) -> Option<String> {
-    oldest.map(|oldest| format_duration(Duration::from_secs(now.since(oldest).as_secs())))
 }
 
 #[derive(Serialize)]

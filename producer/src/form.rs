@@ -100,6 +100,26 @@ impl Form {
         value
     }
 
+    /// A whole number from `range`.
+    pub fn number(&mut self, name: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        let value = self.given(name)?;
+        let number = serde_json::from_str(value.get()).ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.fault(name, format!("must be a whole number from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// An object inside of this one. What is wrong with its members is said by its own [`Form::finish`].
+    pub fn object(&mut self, name: &str) -> Option<Self> {
+        let value = self.given(name)?;
+        let inner = Self::of(value.get(), self.pointer(name), self.code).ok();
+        if inner.is_none() {
+            self.fault(name, "must be an object");
+        }
+        inner
+    }
+
     /// A list of strings.
     pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
         let value = self.given(name)?;
@@ -120,6 +140,25 @@ impl Form {
             self.faults.push(Violation::new(self.code, self.base.clone(), format!("has more than {MEMBERS_MAX} fields")));
         }
         self.faults
+    }
+
+    /// Whether something was found to be wrong so far.
+    pub fn is_at_fault(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// Whether something was found to be wrong with this member, or inside of it.
+    pub fn has_said(&self, name: &str) -> bool {
+        let pointer = self.pointer(name);
+        self.faults.iter().any(|fault| fault.pointer.starts_with(&pointer))
+    }
+
+    /// As [`Form::close`]; what was read is there unless something is wrong.
+    pub fn close_with<T>(self, read: Option<T>) -> Result<T, Problem> {
+        let code = self.code;
+        self.close()?;
+        // A reader that found nothing has said why, or the request has nothing in it.
+        read.ok_or_else(|| Problem::invalid(code, Vec::new()))
     }
 
     /// Refuses the request if anything is wrong.

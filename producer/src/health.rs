@@ -17,6 +17,7 @@ use store::{Depth, Reports};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Backlog;
 use crate::problem::Problem;
 
 /// Less than the period of those who ask.
@@ -26,6 +27,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Vitals {
     pub reports: Arc<dyn Reports>,
+    pub backlog: Backlog,
     pub publisher: Arc<dyn Publisher>,
     pub metrics: Arc<Metrics>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -57,7 +59,7 @@ pub async fn ready(State(vitals): State<Vitals>) -> Response {
 }
 
 pub async fn metrics(State(vitals): State<Vitals>) -> Result<Response, Problem> {
-    match tokio::time::timeout(ANSWERS_WITHIN, vitals.reports.depths()).await {
+    match tokio::time::timeout(ANSWERS_WITHIN, vitals.backlog.depths()).await {
         Ok(Ok(depths)) => vitals.show(&depths),
         Ok(Err(error)) => tracing::warn!(error = telemetry::chain(&error), "queue depths could not be read; their metrics are old"),
         Err(_) => tracing::warn!("queue depths could not be read in time; their metrics are old"),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::RequestPartsExt;
 use axum::extract::{FromRequestParts, Path};
-use domain::{EndpointName, JobId, KeyId, KindName};
+use domain::{EndpointName, JobId, KeyId, KindName, OperationId, QueueName};
 use http::request::Parts;
 
 use crate::problem::Problem;
@@ -27,6 +27,14 @@ impl Nameable for KeyId {
 
 impl Nameable for KindName {
     const WHAT: &'static str = "kind";
+}
+
+impl Nameable for OperationId {
+    const WHAT: &'static str = "operation";
+}
+
+impl Nameable for QueueName {
+    const WHAT: &'static str = "queue";
 }
 
 impl Nameable for EndpointName {

@@ -8,7 +8,7 @@ mod wording;
 use axum::response::{IntoResponse, Response};
 use domain::JobState;
 use http::header::CONNECTION;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// One thing that is wrong with the input.
@@ -88,6 +88,27 @@ impl Problem {
     fn header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.0.headers.push((name, HeaderValue::from_static(value)));
         self
+    }
+
+    /// Headers whose values are only known now.
+    #[must_use]
+    fn headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers.extend(headers.into_iter().filter_map(|(name, value)| Some((name?, value))));
+        self
+    }
+
+    /// The same of one line of a text that is read line by line.
+    #[must_use]
+    pub fn in_line(mut self, line: usize) -> Self {
+        if self.0.code == "invalid_json" {
+            self.0.detail = format!("line {line}: {}", self.0.detail);
+        }
+        self
+    }
+
+    /// What is wrong with the input.
+    pub fn into_errors(self) -> Vec<Violation> {
+        self.0.errors
     }
 
     fn caused_by(mut self, error: &dyn std::error::Error) -> Self {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use domain::TenantId;
 use domain::bounds::VIOLATIONS_MAX;
 use http::request::Parts;
@@ -41,6 +43,11 @@ impl Query {
         }
     }
 
+    /// What came otherwise than in the query string, judged with it.
+    pub fn read<T, E: fmt::Display>(&mut self, name: &str, text: &str, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        read(text).map_err(|error| self.fault(name, error.to_string())).ok()
+    }
+
     /// A number from 1 to `max`.
     pub fn take_limit(&mut self, default: usize, max: usize) -> usize {
         let read = |text: &str| {
@@ -77,6 +84,12 @@ impl Query {
         let name: String = name.chars().take(SHOWN_NAME_CHARS_MAX).collect();
         self.faults.push(Violation::new(INVALID_QUERY, format!("?{name}"), message));
     }
+}
+
+/// The middleware of routes that take no parameters: what nobody reads would mislead who sent it.
+pub async fn refuse_all(query: Query, request: Request, next: Next) -> Result<Response, Problem> {
+    query.finish()?;
+    Ok(next.run(request).await)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {

@@ -3,6 +3,7 @@
 
 mod check;
 mod hint;
+mod lines;
 
 use std::fmt;
 
@@ -12,7 +13,7 @@ use http::HeaderMap;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::body;
+use crate::body::{self, Format};
 use crate::canonical;
 use crate::form::Form;
 use crate::json_text::inspect;
@@ -46,7 +47,14 @@ pub fn read_one(bytes: &Bytes, keyed: bool) -> Result<Item, Problem> {
 }
 
 /// The submissions of a batch's body.
-pub fn read_batch(bytes: &Bytes, keyed: bool) -> Result<Vec<Item>, Problem> {
+pub fn read_batch(bytes: &Bytes, format: Format, keyed: bool) -> Result<Vec<Item>, Problem> {
+    match format {
+        Format::Json => read_list(bytes, keyed),
+        Format::Lines => lines::read(bytes, keyed),
+    }
+}
+
+fn read_list(bytes: &Bytes, keyed: bool) -> Result<Vec<Item>, Problem> {
     let text = body::text(bytes)?;
     inspect(text, JSON_DEPTH_MAX + 3).map_err(|flaw| Problem::invalid_json(flaw.sentence()))?;
     let mut form = Form::of(text, "", INVALID_JOB)?;
@@ -151,14 +159,14 @@ mod tests {
         #[test]
         fn hostile_bodies_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80), keyed: bool) {
             let bytes = Bytes::from(bytes);
-            let _ = (read_one(&bytes, keyed).is_ok(), read_batch(&bytes, keyed).is_ok());
+            let _ = (read_one(&bytes, keyed).is_ok(), read_batch(&bytes, Format::Json, keyed).is_ok());
         }
 
         #[test]
         fn nearly_valid_bodies_never_panic(text in r#"[\{\}\[\]",: a1\\u]{0,40}"#) {
             let one = Bytes::from(format!("{{\"kind\":\"k\",{text}}}"));
             let batch = Bytes::from(format!("{{\"jobs\":[{text}]}}"));
-            let _ = (read_one(&one, true).is_ok(), read_batch(&batch, true).is_ok());
+            let _ = (read_one(&one, true).is_ok(), read_batch(&batch, Format::Json, true).is_ok());
         }
     }
 }

@@ -7,12 +7,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::bounds::{JSON_DEPTH_MAX, REASON_CHARS_MAX, REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
-use domain::{Job, JobId, JobState};
+use domain::{Act, Job, JobId, JobState};
 use http::StatusCode;
 
 use super::detail::Shelf;
 use crate::body;
-use crate::desk::Desk;
+use crate::desk::{Desk, Wish};
 use crate::form::{Form, plain};
 use crate::job_view::{JobView, Shape};
 use crate::json_text::inspect;
@@ -34,7 +34,7 @@ pub async fn cancel(
         reason = form.text("reason", plain(REASON_CHARS_MAX));
         form.close()?;
     }
-    let replay = desk.cancel(principal.actor(), id, reason).await?;
+    let replay = desk.act(principal.actor(), id, Wish::plain(Act::Cancel, reason)).await?;
     let status = if replay.job.state.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer(status, &replay.job))
 }
@@ -63,16 +63,17 @@ pub async fn retry(
         }
         form.close()?;
     }
-    let replay = desk.retry(principal.actor(), id, edited).await?;
+    let wish = Wish { act: Act::Retry, reason: None, payload: edited };
+    let replay = desk.act(principal.actor(), id, wish).await?;
     Ok(answer(StatusCode::ACCEPTED, &replay.job))
 }
 
-fn form_of(body: &Bytes) -> Result<Form, Problem> {
+pub(super) fn form_of(body: &Bytes) -> Result<Form, Problem> {
     let text = body::text(body)?;
     inspect(text, JSON_DEPTH_MAX + 1).map_err(|flaw| Problem::invalid_json(flaw.sentence()))?;
     Form::of(text, "", "invalid_request")
 }
 
-fn answer(status: StatusCode, job: &Job) -> Response {
+pub(super) fn answer(status: StatusCode, job: &Job) -> Response {
     (status, Json(JobView::of(job, Shape::Brief))).into_response()
 }

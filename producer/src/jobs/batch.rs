@@ -1,4 +1,4 @@
-//! `POST /v1/jobs/batch`: up to ten thousand jobs in, all or none.
+//! `POST /v1/jobs/batch`: up to ten thousand jobs in, all or none; as one object, or a job per line.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{Acceptance, Accepted, EnqueueError};
 
 use super::submit::{IDEMPOTENCY_REPLAYED, aside, terms, trace_of};
+use crate::admission;
 use crate::body;
 use crate::desk::{Desk, Refused};
 use crate::job_view::first_state;
@@ -61,10 +62,11 @@ pub async fn submit_batch(State(desk): State<Desk>, principal: Principal, reques
     let key = idempotency_key(request.headers())?;
     let trace = trace_of(&request);
     let mut place = desk.batch_room.place();
-    let body = body::json_into(&mut place, request, BATCH_BYTES_MAX).await?;
+    let (body, format) = body::batch(&mut place, request, BATCH_BYTES_MAX).await?;
     place.take_turn().await?;
+    admission::keep(place);
     let (bytes, keyed) = (body.len(), key.is_some());
-    let items = aside(bytes, move || read_batch(&body, keyed)).await??;
+    let items = aside(bytes, move || read_batch(&body, format, keyed)).await??;
     let mut lines: Vec<Option<Line>> = items.iter().map(|_| None).collect();
     let fresh = set_replayed(&desk, &principal.tenant, key, items, &mut lines).await?;
     if !fresh.is_empty() {

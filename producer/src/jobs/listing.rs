@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::JobFilter;
-use domain::bounds::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TAG_CHARS_MAX};
+use domain::bounds::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use serde::Serialize;
 use store::{PageRequest, Reports};
 
-use crate::form::plain;
+use crate::filter;
 use crate::job_view::{JobView, Shape};
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -28,14 +27,7 @@ struct Page<'a> {
 
 pub async fn list(State(reports): State<Arc<dyn Reports>>, principal: Principal, mut query: Query) -> Result<Response, Problem> {
     let tenant = query.take_tenant(&principal)?;
-    let filter = JobFilter {
-        state: query.take("state", str::parse),
-        kind: query.take("kind", str::parse),
-        queue: query.take("queue", str::parse),
-        tag: query.take("tag", plain(TAG_CHARS_MAX)),
-        created_after: query.take("created_after", str::parse),
-        created_before: query.take("created_before", str::parse),
-    };
+    let filter = filter::jobs(&mut query);
     let after = query.take("cursor", str::parse);
     let limit = query.take_limit(PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX);
     query.finish()?;

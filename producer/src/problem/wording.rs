@@ -1,13 +1,14 @@
 //! Every sentence of a refusal, one constructor per problem: lower case, no final period, values in backticks.
 
-use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
 use store::{ActError, EnqueueError, Scopes, StoreError};
 
 use domain::bounds::{KEY_CHARS_MAX, VIOLATIONS_MAX};
 use domain::{Failure, JobState};
 
 use super::{Problem, Violation};
+use crate::allowance::{Allowance, Exhausted};
 
 impl Problem {
     // ---- what was sent cannot be read
@@ -29,6 +30,15 @@ impl Problem {
         let detail = "the body must be JSON";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of another type", detail)
             .hint("send `Content-Type: application/json`")
+    }
+
+    /// The same where lines of JSON are taken, too.
+    #[must_use]
+    pub fn or_lines(self) -> Self {
+        if self.code() == "unsupported_media_type" && self.0.headers.is_empty() {
+            return self.hint("send `Content-Type: application/json`, or `application/x-ndjson` with one job per line");
+        }
+        self
     }
 
     pub fn unsupported_encoding() -> Self {
@@ -100,9 +110,38 @@ impl Problem {
             .header(WWW_AUTHENTICATE, "Bearer")
     }
 
+    /// A key that asks more often than it may.
+    pub fn rate_limited(exhausted: Exhausted) -> Self {
+        let detail = format!("this key may make {} requests per minute; nothing was done", exhausted.allowance.limit());
+        Self::too_many(exhausted, detail)
+            .hint("wait for the time in `Retry-After`; submit many jobs in one batch; `FLOTILLA_RATE_LIMIT` is the limit")
+    }
+
+    /// An address that has shown too many wrong keys: others are not even looked for.
+    pub fn too_many_wrong_keys(exhausted: Exhausted) -> Self {
+        let detail = "too many wrong API keys came from this address; this one was not looked at".to_owned();
+        Self::too_many(exhausted, detail).hint("wait for the time in `Retry-After`, then use a valid key")
+    }
+
+    fn too_many(exhausted: Exhausted, detail: String) -> Self {
+        let mut headers = HeaderMap::new();
+        exhausted.tell(&mut headers);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests", detail).headers(headers)
+    }
+
     pub fn forbidden(missing: Scopes) -> Self {
         let detail = format!("this key lacks the scope `{missing}`");
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail).hint("use a key that has the scope")
+    }
+
+    /// Refused, and counted.
+    #[must_use]
+    pub fn with_allowance(self, allowance: Option<Allowance>) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Some(allowance) = allowance {
+            allowance.tell(&mut headers);
+        }
+        self.headers(headers)
     }
 
     pub fn tenant_needs_admin() -> Self {
@@ -186,6 +225,22 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy for a batch", detail)
             .hint("try again after the time in `Retry-After`; send fewer or smaller batches at a time")
             .header(RETRY_AFTER, "1")
+    }
+
+    /// Too many requests at once, or too large ones.
+    pub fn overloaded() -> Self {
+        let detail = "too many requests are in work, and this one found no room; nothing was done";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
+            .hint("try again after the time in `Retry-After`, and later each time")
+            .header(RETRY_AFTER, "1")
+    }
+
+    /// Too many who follow jobs.
+    pub fn too_many_streams() -> Self {
+        let detail = "too many streams of events are open here";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy for another stream", detail)
+            .hint("try again after the time in `Retry-After`, or ask for the job now and then")
+            .header(RETRY_AFTER, "5")
     }
 
     fn store_unavailable() -> Self {

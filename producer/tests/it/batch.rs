@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::bench::{ANY, Bench, MAIL};
 use crate::double::{IntakeDouble, Writes};
+use crate::request::Call;
 
 fn batch(jobs: Vec<Value>) -> String {
     json!({ "jobs": jobs }).to_string()
@@ -150,4 +151,74 @@ async fn a_batch_waits_for_its_turn_with_a_bound() {
         assert_eq!(held.await.expect("no panic").status, 202);
     }
     assert_eq!(b.jobs().await, BATCHES_MAX, "the one that was refused left nothing");
+}
+
+fn lines(b: &Bench, text: &str) -> Call {
+    b.call("POST", "/v1/jobs/batch").header("content-type", "application/x-ndjson").bytes(text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_job_per_line_is_the_same_as_a_list() {
+    let b = Bench::new().await;
+    let text = format!("{}\r\n\n  {}\n\t\n{}", good(0), json!({ "kind": MAIL, "payload": { "to": "x" }, "delay": "1h" }), good(2));
+    let answer = lines(&b, &text).header("idempotency-key", "k").send().await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let jobs = answer.json()["jobs"].as_array().expect("a list").clone();
+    let brief: Vec<_> = jobs.iter().map(|line| (line["kind"].as_str(), line["state"].as_str())).collect();
+    assert_eq!(brief, [(Some(ANY), Some("queued")), (Some(MAIL), Some("waiting")), (Some(ANY), Some("queued"))]);
+    let listed = vec![good(0), json!({ "kind": MAIL, "payload": { "to": "x" }, "delay": "1h" }), good(2)];
+    let again = b.post("/v1/jobs/batch", &batch(listed)).header("idempotency-key", "k").send().await;
+    assert_eq!(again.header("idempotency-replayed"), "true", "the same jobs, however they are written");
+    assert_eq!(b.jobs().await, 3);
+}
+
+#[tokio::test]
+async fn one_bad_line_changes_nothing_and_is_named() {
+    let b = Bench::new().await;
+    let many = format!("{}\n", good(1)).repeat(BATCH_JOBS_MAX + 1);
+    let rows = [
+        (format!("{}\n\n{}", good(0), json!({ "kind": MAIL, "payload": {} })), 422, "invalid_payload", "/jobs/1/payload/to"),
+        (format!("{}\n7\n", good(0)), 422, "invalid_job", "/jobs/1"),
+        ("[]\n".to_owned(), 422, "invalid_job", "/jobs/0"),
+        (batch(vec![good(0)]), 422, "invalid_job", "/jobs/0/jobs"),
+        (String::new(), 422, "invalid_job", "/jobs"),
+        (" \n\r\n\t".to_owned(), 422, "invalid_job", "/jobs"),
+        (many, 422, "invalid_job", "/jobs"),
+    ];
+    for (text, status, code, pointer) in rows {
+        let answer = lines(&b, &text).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{:.300}", answer.text());
+        assert!(answer.pointers().iter().any(|named| named == pointer), "{:?}", answer.pointers());
+    }
+    for (text, named) in [
+        (format!("{}\n\n{}x", good(0), good(1)), "line 3: "),
+        (format!("{}{}", good(0), good(1)), "line 1: "),
+        (format!("{}\n{{\"kind\":\n\"x\"}}", good(0)), "line 2: "),
+        (format!("{}\n{}", good(0), "[".repeat(100_000)), "line 2: "),
+        (format!("\u{feff}{}", good(0)), "line 1: "),
+    ] {
+        let answer = lines(&b, &text).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "invalid_json"), "{}", answer.text());
+        assert!(answer.json()["detail"].as_str().expect("text").starts_with(named), "{}", answer.text());
+    }
+    let invalid = b.call("POST", "/v1/jobs/batch").header("content-type", "application/x-ndjson").bytes(b"{}\n\xff").send().await;
+    assert_eq!((invalid.status.as_u16(), invalid.code().as_str()), (400, "invalid_json"));
+    assert_eq!(b.jobs().await, 0);
+}
+
+#[tokio::test]
+async fn a_full_batch_of_lines_fits_and_only_batches_come_in_lines() {
+    let b = Bench::new().await;
+    let text: String = (0..BATCH_JOBS_MAX).map(|n| format!("{}\n", good(n))).collect();
+    let answer = lines(&b, &text).send().await;
+    assert_eq!(answer.status, 202, "{:.300}", answer.text());
+    assert_eq!(answer.json()["jobs"].as_array().map(Vec::len), Some(BATCH_JOBS_MAX));
+    let single =
+        b.call("POST", "/v1/jobs").header("content-type", "application/x-ndjson").bytes(good(0).to_string().as_bytes()).send().await;
+    assert_eq!((single.status.as_u16(), single.code().as_str()), (415, "unsupported_media_type"));
+    for kind in ["text/plain", "application/x-ndjson; charset=latin1", "application/ndjson"] {
+        let answer = b.call("POST", "/v1/jobs/batch").header("content-type", kind).bytes(text.as_bytes()).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (415, "unsupported_media_type"), "{kind}");
+        assert!(answer.json()["hint"].as_str().expect("a hint").contains("application/x-ndjson"), "{}", answer.text());
+    }
 }

@@ -9,7 +9,7 @@ use coordination::InProcess;
 use domain::{
     ClaimedJob, Class, EffectPolicy, Failure, JobFilter, JobId, KindInfo, KindName, Priority, QueueName, RetryPolicy, TenantId, WorkerId,
 };
-use producer::Parts;
+use producer::{Edge, Parts};
 use store::{
     Access, Actor, Claim, End, Intake, Mint, NewApiKey, PageRequest, Reports, Scopes, Settlement, Store, Work, WorkerRegistration,
 };
@@ -65,7 +65,9 @@ impl Bench {
         let clock = Arc::clone(&store);
         let mut parts = Parts {
             intake: store.clone(),
+            steering: store.clone(),
             reports: store.clone(),
+            overview: store.clone(),
             access: store.clone(),
             publisher: Arc::new(broker.clone()),
             nudges: coordination.clone(),
@@ -75,6 +77,7 @@ impl Bench {
             metrics: metrics.clone(),
             mint: mint.clone(),
             retention_shortest: RETENTION,
+            edge: Edge::default(),
             stopping: stopping.clone(),
         };
         exchange(&mut parts);

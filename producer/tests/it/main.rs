@@ -2,15 +2,25 @@
 
 mod access;
 mod action;
+mod answers;
 mod batch;
 mod bench;
+mod corpus;
+mod document;
 mod double;
+mod events;
+mod figures;
 mod hostile;
 mod idempotency;
+mod limits;
+mod openapi;
+mod operations;
 mod outage;
+mod overload;
 mod reading;
 mod request;
 mod shapes;
-mod socket;
+mod steer;
 mod submission;
 mod walk;
+mod wire;

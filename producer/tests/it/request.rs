@@ -2,9 +2,12 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::response::Response;
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use crate::document::{self, Asked};
 
 #[must_use = "send it"]
 pub struct Call {
@@ -20,6 +23,12 @@ impl Call {
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
+        self
+    }
+
+    /// As a server adds it.
+    pub fn extension(mut self, extension: impl Clone + Send + Sync + 'static) -> Self {
+        self.request = self.request.extension(extension);
         self
     }
 
@@ -47,15 +56,24 @@ impl Call {
         self
     }
 
-    /// Every answer is checked for what every answer must have.
+    /// Every answer is checked for what every answer must have, and against the OpenAPI document.
     pub async fn send(self) -> Answer {
+        let body = self.body.to_vec();
         let request = self.request.body(Body::from(self.body)).expect("a request");
+        let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
         let response = self.router.oneshot(request).await.expect("answers never fail");
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a body");
-        let answer = Answer { status: head.status, headers: head.headers, body };
+        let (head, answered) = response.into_parts();
+        let answered = to_bytes(answered, usize::MAX).await.expect("a body");
+        let answer = Answer { status: head.status, headers: head.headers, body: answered };
         answer.check();
+        document::check(&Asked { method, uri, headers, body }, &answer);
         answer
+    }
+
+    /// An answer whose body goes on.
+    pub async fn open(self) -> Response {
+        let request = self.request.body(Body::from(self.body)).expect("a request");
+        self.router.oneshot(request).await.expect("answers never fail")
     }
 }
 
@@ -91,7 +109,9 @@ impl Answer {
 
     fn check(&self) {
         assert!(!self.header("x-request-id").is_empty());
-        assert_eq!((self.header("x-content-type-options"), self.header("cache-control")), ("nosniff", "no-store"));
+        assert_eq!((self.header("x-content-type-options"), self.header("referrer-policy")), ("nosniff", "no-referrer"));
+        assert!(self.header("content-security-policy").contains("frame-ancestors 'none'"));
+        assert!(self.header("content-type") != "application/json" || self.header("cache-control") == "no-store");
         let is_problem = self.header("content-type") == "application/problem+json";
         if self.status.is_client_error() {
             assert!(is_problem, "{} {}", self.status, self.text());
