@@ -6,6 +6,7 @@ mod child;
 mod environment;
 mod eventually;
 mod fault_proxy;
+pub mod python;
 pub mod receiver;
 mod scratch;
 pub mod servers;
