@@ -1,7 +1,10 @@
 //! A kind of your own, its handler, and a fleet that runs it: `cargo run --example own_worker`.
 #![expect(clippy::print_stdout, reason = "an example shows what happened")]
 
+use std::time::Duration;
+
 use flotilla::{Fleet, FleetOptions};
+use flotilla_client::NewJob;
 use kinds::Kind;
 use runtime::{Handler, JobContext, Registry};
 use serde_json::json;
@@ -39,10 +42,11 @@ async fn main() -> anyhow::Result<()> {
     let fleet = Fleet::start(FleetOptions { source, registry }).await?;
 
     let client = fleet.client()?;
-    let job = client.post("/v1/jobs", &json!({ "kind": "example.greet", "payload": { "name": "Ada" } })).await?.body;
-    let ended = client.until_ended(job["id"].as_str().unwrap_or_default()).await?;
-    anyhow::ensure!(ended["result"] == "Hello, Ada!", "the job ended as {ended:#}");
-    println!("{}", ended["result"]);
+    let job = client.submit(&NewJob::new("example.greet", &json!({ "name": "Ada" }))?).await?;
+    let ended = client.wait(job.id, Duration::from_secs(60)).await?;
+    let greeting = ended.result.as_ref().map(|result| result.get()).unwrap_or_default();
+    anyhow::ensure!(greeting == "\"Hello, Ada!\"", "the job ended as {}", ended.text());
+    println!("{greeting}");
     fleet.shutdown().await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bootstrap::{DataDir, DataDirError};
+use flotilla_client::{Client, Error};
 use serde::{Deserialize, Serialize};
 use settings::{Source, vars};
 
@@ -48,6 +49,16 @@ impl Credentials {
         }
         let found = Self::read(&DataDir::open(data_dir)?)?;
         found.ok_or_else(|| CredentialsError::Missing { place: place() })
+    }
+
+    /// A client that is as patient as clients are.
+    pub fn client(&self) -> Result<Client, Error> {
+        Client::new(&self.url, &self.key)
+    }
+
+    /// A client that sends everything once, for those who want to see each failure.
+    pub fn client_once(&self) -> Result<Client, Error> {
+        Client::builder(&self.url).key(&self.key).tries(1).build()
     }
 
     /// What is in the data directory, if anything.

@@ -8,12 +8,11 @@ mod submission;
 use std::time::Duration;
 
 use anyhow::Context;
+use flotilla_client::{Client, Job, JobFilter, State};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 use settings::{Source, vars};
 use tokio::time::Instant;
 
-use crate::Client;
 use groups::{Expected, GROUPS, Group};
 use receiver::Receiver;
 
@@ -24,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// How often the jobs are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Rows of one page while looking.
-const PAGE_ROWS: &str = "200";
+const PAGE_ROWS: usize = 200;
 /// Slots for the demo, unless a setting says otherwise: receivers are waited for, not computed.
 const SLOTS: &str = "50";
 
@@ -76,51 +75,47 @@ pub async fn run(demo: Demo, client: Client) -> anyhow::Result<Verdict> {
 
 /// The signing secret of an endpoint, which is made unless it exists.
 async fn endpoint_secret(client: &Client, name: &str) -> anyhow::Result<String> {
-    let mut endpoint = client.post("/v1/webhook_endpoints", &json!({ "name": name })).await?.body;
-    if endpoint["secret"].is_null() {
-        endpoint = client.get(&format!("/v1/webhook_endpoints/{name}/secret"), &[]).await?.body;
-    }
-    endpoint["secret"].as_str().map(str::to_owned).context("an endpoint has a secret")
+    let made = client.create_endpoint(name, None).await?.into_body();
+    let secret = match made.secret {
+        Some(secret) => Some(secret),
+        None => client.endpoint_secret(name).await?.into_body().secret,
+    };
+    secret.context("an endpoint has a secret")
 }
 
 /// Looks at the run's jobs until all have ended; cancels the one that is to be cancelled as soon as it runs.
-async fn follow(client: &Client, demo: &Demo, bar: &ProgressBar) -> anyhow::Result<Vec<Value>> {
+async fn follow(client: &Client, demo: &Demo, bar: &ProgressBar) -> anyhow::Result<Vec<Job>> {
     let deadline = Instant::now() + DEADLINE;
     let total = usize::try_from(bar.length().unwrap_or(0))?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         looks.tick().await;
         let jobs = all_jobs(client, &demo.tag).await?;
-        let ended = jobs.iter().filter(|job| !job["finished_at"].is_null()).count();
+        let ended = jobs.iter().filter(|job| job.finished_at.is_some()).count();
         bar.set_position(u64::try_from(ended)?);
         if ended >= total || Instant::now() >= deadline {
             return Ok(jobs);
         }
-        for job in jobs.iter().filter(|job| job["state"] == "running" && expects_cancel(job)) {
-            let id = job["id"].as_str().unwrap_or_default();
-            client.post(&format!("/v1/jobs/{id}/cancel"), &json!({ "reason": "the demo cancels one while it runs" })).await?;
+        for job in jobs.iter().filter(|job| job.state == State::Running && expects_cancel(job)) {
+            client.cancel(job.id, Some("the demo cancels one while it runs")).await?;
         }
     }
 }
 
-fn expects_cancel(job: &Value) -> bool {
-    Group::of(job).is_some_and(|group| group.expected == Expected::Cancelled) && job["cancel_requested"] == false
+fn expects_cancel(job: &Job) -> bool {
+    Group::of(job).is_some_and(|group| group.expected == Expected::Cancelled) && !job.cancel_requested
 }
 
-async fn all_jobs(client: &Client, tag: &str) -> anyhow::Result<Vec<Value>> {
+async fn all_jobs(client: &Client, tag: &str) -> anyhow::Result<Vec<Job>> {
     let mut jobs = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("tag", tag), ("limit", PAGE_ROWS)];
-        if let Some(cursor) = &cursor {
-            query.push(("cursor", cursor));
-        }
-        let page = client.get("/v1/jobs", &query).await?.body;
-        jobs.extend(page["jobs"].as_array().cloned().unwrap_or_default());
-        cursor = page["cursor"].as_str().map(str::to_owned);
+    let mut pages = client.jobs_by(&JobFilter { tag: Some(tag.to_owned()), ..JobFilter::default() }, PAGE_ROWS);
+    while let Some(page) = pages.next_page().await? {
+        let is_last = page.scanned_until.is_some();
+        jobs.extend(page.into_body().jobs);
         // A short page has looked past this run's jobs into older ones.
-        if cursor.is_none() || page["scanned_until"].is_string() {
-            return Ok(jobs);
+        if is_last {
+            break;
         }
     }
+    Ok(jobs)
 }

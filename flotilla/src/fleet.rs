@@ -20,8 +20,8 @@ use self::roles::{Task, start_api, start_scheduler, start_worker};
 use self::settings::FleetSettings;
 use crate::{Client, Credentials};
 
-/// How long the API may take to end its last requests.
-const API_FAREWELL: Duration = Duration::from_secs(10);
+/// How long the API may take to end its last requests: a little more than its own deadline.
+const API_FAREWELL: Duration = Duration::from_secs(12);
 
 /// What a one-process fleet is made of besides its settings.
 #[derive(Default)]
@@ -71,7 +71,7 @@ impl Fleet {
     /// The same; `stop` ends the waiting for servers that cannot be reached.
     pub async fn start_unless(options: FleetOptions, stop: &CancellationToken) -> anyhow::Result<Self> {
         let settings = FleetSettings::read(&options.source)?;
-        let listener = bootstrap::listen(settings.listen, "--listen").await?;
+        let listener = bootstrap::listen(settings.api.listen, "--listen").await?;
         let engine = Engine::open(&settings.engine, &Opening { name: "up", watches: true, migrates: true, stop }).await?;
         let url = format!("http://{}", listener.local_addr()?);
         engine.announce(&url);
@@ -86,14 +86,14 @@ impl Fleet {
         keeper.pass().await?;
         let keeping = CancellationToken::new();
         let queues = Task::start(&ended, keeping.clone(), keeper.keep(keeping));
-        let api = start_api(&engine, listener, &settings.engine, &ended);
+        let api = start_api(&engine, listener, (&settings.engine, &settings.api), &ended);
         let servers = settings.engine.servers();
         Ok(Self { engine, servers, credentials, credentials_file, board, api, worker, scheduler, queues, ended, handlers })
     }
 
     /// A client with the key of the command line.
     pub fn client(&self) -> Result<Client, crate::ClientError> {
-        Client::new(self.credentials.clone())
+        self.credentials.client()
     }
 
     pub fn url(&self) -> &str {

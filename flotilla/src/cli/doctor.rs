@@ -6,14 +6,16 @@ use std::path::Path;
 
 use bootstrap::{Backends, EngineSettings, Finding, LogSettings, Seats, Verdict, admin_listen, check_servers, read_slots};
 use domain::QueueName;
+use flotilla_client::{Error, Health, Workers};
 use serde_json::{Value, json};
 use settings::{ListenAddress, Reader, Source, vars};
 use webhooks_worker::WebhooksSettings;
 
+use super::say::Format;
 use super::{Outcome, say};
-use crate::{Client, Credentials};
+use crate::Credentials;
 
-pub async fn run(source: &Source, json: bool) -> anyhow::Result<Outcome> {
+pub async fn run(source: &Source, format: Format) -> anyhow::Result<Outcome> {
     let (settings, finding) = settings(source);
     let mut findings = vec![finding];
     match settings.map(|settings| settings.backends) {
@@ -27,9 +29,9 @@ pub async fn run(source: &Source, json: bool) -> anyhow::Result<Outcome> {
         }
     }
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
-    if json {
+    if format == Format::Json {
         let row = |Finding { what, verdict, detail, mend }: &Finding| json!({ "check": what, "verdict": word(*verdict), "detail": detail, "hint": mend });
-        say::json(&json!({ "checks": findings.iter().map(row).collect::<Vec<Value>>() }));
+        say::made(&json!({ "checks": findings.iter().map(row).collect::<Vec<Value>>() }));
     } else {
         for Finding { what, verdict, detail, mend } in &findings {
             say::line(&format!("{:<8} {what:<12} {detail}", word(*verdict)));
@@ -77,47 +79,39 @@ async fn api_of(source: &Source) -> Vec<Finding> {
 }
 
 async fn server(source: &Source) -> Vec<Finding> {
-    let client = match Credentials::find(source).map_err(anyhow::Error::from).and_then(|found| Ok(Client::new(found)?)) {
+    let client = match Credentials::find(source).map_err(anyhow::Error::from).and_then(|found| Ok(found.client_once()?)) {
         Ok(client) => client,
         Err(error) => return vec![Finding::new("server", Verdict::Skipped, format!("{error:#}"))],
     };
     let mut checks = Vec::new();
-    match client.get("/health/ready", &[]).await {
-        Ok(ready) => {
-            checks.push(Finding::new("server", Verdict::Good, format!("{} is ready: {}", client.url(), dependencies(&ready.body))))
-        }
-        Err(error @ crate::ClientError::Unreachable { .. }) => {
+    match client.health().await {
+        Ok(ready) => checks.push(Finding::new("server", Verdict::Good, format!("{} is ready: {}", client.url(), dependencies(&ready)))),
+        Err(error @ Error::Unreachable { .. }) => {
             let check = Finding::new("server", Verdict::Bad, format!("{} does not answer", client.url()));
             tracing::debug!(%error, "not reachable");
             return vec![check.mend("start it with `flotilla up`, or set FLOTILLA_URL and FLOTILLA_KEY")];
         }
         Err(error) => checks.push(Finding::new("server", Verdict::Bad, error.to_string())),
     }
-    match client.get("/v1/whoami", &[]).await {
-        Ok(who) => checks.push(Finding::new(
-            "key",
-            Verdict::Good,
-            format!("`{}` of tenant `{}`", say::field(&who.body, "key"), say::field(&who.body, "tenant")),
-        )),
+    match client.whoami().await {
+        Ok(who) => checks.push(Finding::new("key", Verdict::Good, format!("`{}` of tenant `{}`", who.key, who.tenant))),
         Err(error) => {
             checks.push(Finding::new("key", Verdict::Bad, error.to_string()).mend("restart `flotilla up`, which leaves a new key"))
         }
     }
-    checks.extend(client.get("/v1/workers", &[]).await.ok().map(|workers| live_workers(&workers.body)));
+    checks.extend(client.workers().await.ok().map(|workers| live_workers(&workers)));
     checks
 }
 
-fn live_workers(workers: &Value) -> Finding {
-    let all = workers["workers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    match all.iter().filter(|worker| worker["live"] == true).count() {
+fn live_workers(workers: &Workers) -> Finding {
+    match workers.workers.iter().filter(|worker| worker.live).count() {
         0 => Finding::new("workers", Verdict::Bad, "no worker is alive: jobs wait")
             .mend("look at the server's log for `lease` and `register`"),
         live => Finding::new("workers", Verdict::Good, format!("{live} alive")),
     }
 }
 
-fn dependencies(ready: &Value) -> String {
-    let all = ready["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let each = all.iter().map(|dependency| format!("{} {}", say::field(dependency, "name"), say::field(dependency, "state")));
+fn dependencies(ready: &Health) -> String {
+    let each = ready.dependencies.iter().map(|dependency| format!("{} {}", dependency.name, dependency.state));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -1,169 +1,177 @@
-//! `flotilla jobs`: look at jobs, cancel them, run them again.
+//! `flotilla jobs`: look at jobs, follow them, act on them.
 
-use anyhow::Context;
+mod act;
+mod bulk;
+mod filter;
+mod list;
+mod show;
+mod tail;
+
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use flotilla_client::{Client, Id, Priority, Time};
 
-use super::{Outcome, say};
-use crate::Client;
+use super::say::Format;
+use super::{Outcome, clock};
+
+pub use tail::state_line;
 
 #[derive(Debug, Subcommand)]
 pub enum Jobs {
     /// List jobs, newest first
-    #[command(after_help = "Example: flotilla jobs list --state dead --kind webhooks.deliver --limit 20")]
-    List(List),
+    #[command(after_help = "\
+Examples:
+  flotilla jobs list --state dead --kind webhooks.deliver --limit 20
+  flotilla jobs list --created-after 2h --search timeout
+  flotilla jobs list --json --limit 1000 | jq -r '.jobs[].id'")]
+    List(list::List),
     /// Show a job with its timeline and logs
-    Show { id: String },
+    #[command(after_help = "\
+Example:
+  flotilla jobs show 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f")]
+    Show(One),
+    /// Print what a job left, as it is
+    #[command(after_help = "\
+Examples:
+  flotilla jobs result 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f | jq .
+  flotilla jobs result 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --wait 5m
+
+Exits with 4 when there is none yet, with 1 when there will be none.")]
+    Result(show::Wanted),
+    /// Show what happened to a job
+    #[command(after_help = "\
+Example:
+  flotilla jobs timeline 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f")]
+    Timeline(One),
+    /// Show what a job's handlers wrote
+    #[command(after_help = "\
+Example:
+  flotilla jobs logs 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f")]
+    Logs(One),
+    /// Follow a job while it runs: states, progress, log, output
+    #[command(after_help = "\
+Examples:
+  flotilla jobs tail 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f
+  flotilla jobs tail 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --json | jq -c 'select(.event == \"log\").data'
+
+A broken connection is resumed. Exits with 1 unless the job succeeded.")]
+    Tail(tail::Tail),
     /// Cancel a job: at once, or when its handler stops
-    Cancel {
-        id: String,
-        /// Why, for the audit log
-        #[arg(long)]
-        reason: Option<String>,
-    },
+    #[command(after_help = "\
+Example:
+  flotilla jobs cancel 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --reason 'wrong customer'")]
+    Cancel(Reasoned),
     /// Run a dead, cancelled or expired job again
+    #[command(after_help = "\
+Examples:
+  flotilla jobs retry 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f
+  flotilla jobs retry 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --payload @mended.json")]
     Retry {
-        id: String,
-        /// Another payload: JSON or `@file`; its effects are then new ones
-        #[arg(long, value_name = "JSON|@FILE")]
+        #[command(flatten)]
+        job: One,
+        /// Another payload: JSON, `@FILE`, or `-` for standard input; its effects are then new ones
+        #[arg(long, value_name = "JSON|@FILE|-")]
         payload: Option<String>,
     },
+    /// Give a waiting or queued job another priority
+    #[command(after_help = "\
+Example:
+  flotilla jobs reprioritize 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f critical")]
+    Reprioritize {
+        #[command(flatten)]
+        job: Reasoned,
+        /// Its new priority
+        #[arg(value_parser = priorities())]
+        priority: Priority,
+    },
+    /// Put a job off that waits for its time, or is queued
+    #[command(after_help = "\
+Examples:
+  flotilla jobs reschedule 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --delay 2h
+  flotilla jobs reschedule 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f --run-at 2026-12-24T18:00:00Z")]
+    Reschedule {
+        #[command(flatten)]
+        job: Reasoned,
+        #[command(flatten)]
+        when: When,
+    },
+    /// Queue a job that waits for its time, its next attempt or a rate limit
+    #[command(after_help = "\
+Example:
+  flotilla jobs run-now 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f")]
+    RunNow(Reasoned),
+    /// Act on every job that a filter lets through
+    #[command(after_help = "\
+Examples:
+  flotilla jobs bulk cancel --queue newsletter --state queued --reason 'wrong text' --watch
+  flotilla jobs bulk retry --state dead --created-after 2h --reason 'receiver is back' --yes
+  flotilla jobs bulk reprioritize --kind reports.build --priority bulk --reason 'month end'
+  flotilla jobs bulk reschedule --tag trial --delay 1d --reason 'maintenance'
+
+It goes on by itself: see `flotilla operations`.")]
+    Bulk(bulk::Bulk),
+}
+
+/// Which job.
+#[derive(Debug, Args)]
+pub struct One {
+    /// The job's id
+    #[arg(value_parser = id)]
+    id: Id,
 }
 
 #[derive(Debug, Args)]
-pub struct List {
-    /// waiting, queued, running, succeeded, dead, cancelled or expired
+pub struct Reasoned {
+    /// The job's id
+    #[arg(value_parser = id)]
+    id: Id,
+    /// Why, for the audit log
     #[arg(long)]
-    state: Option<String>,
-    /// Jobs of this kind
-    #[arg(long)]
-    kind: Option<String>,
-    /// Jobs of this queue
-    #[arg(long)]
-    queue: Option<String>,
-    /// Jobs with this tag
-    #[arg(long)]
-    tag: Option<String>,
-    /// Submitted after this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    created_after: Option<String>,
-    /// Submitted before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    created_before: Option<String>,
-    /// Go on where the last page ended
-    #[arg(long)]
-    cursor: Option<String>,
-    /// Rows of the page, at most 200
-    #[arg(long, default_value = "50")]
-    limit: u16,
+    reason: Option<String>,
+}
+
+/// Until when, or by how much.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct When {
+    /// Not before this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = clock::at)]
+    run_at: Option<Time>,
+    /// Not before this much later, such as 90s, 5m or 2h
+    #[arg(long, value_name = "DURATION", value_parser = domain::parse_duration)]
+    delay: Option<Duration>,
 }
 
 impl Jobs {
-    pub async fn run(self, client: &Client, json: bool) -> anyhow::Result<Outcome> {
+    pub async fn run(self, client: &Client, format: Format) -> anyhow::Result<Outcome> {
         match self {
-            Self::List(list) => list.run(client, json).await?,
-            Self::Show { id } => show(client, &id, json).await?,
-            Self::Cancel { id, reason } => {
-                let job = client.post(&format!("/v1/jobs/{id}/cancel"), &json!({ "reason": reason })).await?.body;
-                acted(&job, "cancel requested: its handler is told within seconds", json);
+            Self::List(list) => list.run(client, format).await,
+            Self::Show(One { id }) => show::whole(client, id, format).await,
+            Self::Result(result) => result.run(client, format).await,
+            Self::Timeline(One { id }) => show::timeline(client, id, format).await,
+            Self::Logs(One { id }) => show::logs(client, id, format).await,
+            Self::Tail(tail) => tail.run(client, format).await,
+            Self::Bulk(bulk) => bulk.run(client, format).await,
+            Self::Cancel(Reasoned { id, reason }) => act::done(&client.cancel(id, reason.as_deref()).await?, format),
+            Self::Retry { job: One { id }, payload } => act::done(&act::retry(client, id, payload.as_deref()).await?, format),
+            Self::Reprioritize { job: Reasoned { id, reason }, priority } => {
+                act::done(&client.reprioritize(id, &priority, reason.as_deref()).await?, format)
             }
-            Self::Retry { id, payload } => {
-                let body = payload
-                    .map(|text| payload_of(&text))
-                    .transpose()?
-                    .map_or_else(|| "{}".to_owned(), |text| format!("{{\"payload\":{text}}}"));
-                let job = client.post_text(&format!("/v1/jobs/{id}/retry"), body, None).await?.body;
-                acted(&job, "queued again", json);
+            Self::Reschedule { job: Reasoned { id, reason }, when } => {
+                act::done(&act::reschedule(client, id, &when, reason.as_deref()).await?, format)
             }
+            Self::RunNow(Reasoned { id, reason }) => act::done(&client.run_now(id, reason.as_deref()).await?, format),
         }
-        Ok(Outcome::Done)
     }
 }
 
-impl List {
-    async fn run(self, client: &Client, json: bool) -> anyhow::Result<()> {
-        let limit = self.limit.to_string();
-        let given = [
-            ("state", &self.state),
-            ("kind", &self.kind),
-            ("queue", &self.queue),
-            ("tag", &self.tag),
-            ("created_after", &self.created_after),
-            ("created_before", &self.created_before),
-            ("cursor", &self.cursor),
-        ];
-        let mut query: Vec<(&str, &str)> = given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
-        query.push(("limit", &limit));
-        let page = client.get("/v1/jobs", &query).await?.body;
-        if json {
-            say::json(&page);
-            return Ok(());
-        }
-        let jobs = page["jobs"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let columns = ["id", "kind", "queue", "priority", "state", "attempt", "created_at"];
-        let row = |job: &Value| columns.iter().map(|name| say::field(job, name)).chain([note(job)]).collect();
-        say::table(&["ID", "KIND", "QUEUE", "PRIORITY", "STATE", "ATTEMPT", "CREATED", "NOTE"], jobs.iter().map(row).collect());
-        if let Some(until) = page["scanned_until"].as_str() {
-            say::line(&format!("looked back to {until}; older jobs were not looked at yet"));
-        }
-        if let Some(cursor) = page["cursor"].as_str() {
-            say::line(&format!("more: --cursor {cursor}"));
-        }
-        Ok(())
-    }
+pub fn id(text: &str) -> Result<Id, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is not an id (expected such as 0192f0c1-7b1e-7cc3-98c4-dc0c0c07398f)"))
 }
 
-/// The one thing to know about a job that is not in its other columns.
-fn note(job: &Value) -> String {
-    match (job["waiting_for"].as_str(), job["error"]["code"].as_str()) {
-        (Some(what), _) => format!("waits for {what}"),
-        (None, Some(code)) => code.to_owned(),
-        (None, None) => String::new(),
-    }
-}
-
-async fn show(client: &Client, id: &str, json: bool) -> anyhow::Result<()> {
-    let job = client.get(&format!("/v1/jobs/{id}"), &[]).await?.body;
-    let timeline = client.get(&format!("/v1/jobs/{id}/timeline"), &[]).await?.body;
-    let logs = client.get(&format!("/v1/jobs/{id}/logs"), &[]).await?.body;
-    if json {
-        say::json(&json!({ "job": job, "timeline": timeline["timeline"], "logs": logs["logs"] }));
-        return Ok(());
-    }
-    let fields = job.as_object().context("a job is an object")?;
-    let width = fields.keys().map(String::len).max().unwrap_or(0);
-    let shown = fields.iter().filter(|(_, value)| !value.is_null() && **value != json!([]) && **value != json!(false));
-    shown.for_each(|(name, _)| say::line(&format!("{name:<width$}  {}", say::field(&job, name))));
-    say::line("");
-    let steps = timeline["timeline"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let row = |step: &Value| ["at", "run", "from", "to", "waiting_for", "actor"].iter().map(|name| say::field(step, name)).collect();
-    say::table(&["AT", "RUN", "FROM", "TO", "WAITS FOR", "BY"], steps.iter().map(row).collect());
-    for attempt in logs["logs"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        say::line(&format!("\nlog of run {}", attempt["run"]));
-        for line in attempt["lines"].as_array().map(Vec::as_slice).unwrap_or_default() {
-            say::line(&format!("  {} {:<5} {}", say::field(line, "at"), say::field(line, "level"), say::field(line, "message")));
-        }
-        if let Some(output) = attempt["output"].as_str() {
-            say::line(&format!("output of run {}\n{output}", attempt["run"]));
-        }
-    }
-    Ok(())
-}
-
-fn acted(job: &Value, still_running: &str, json: bool) {
-    if json {
-        return say::json(job);
-    }
-    let state = say::field(job, "state");
-    let words = if state == "running" { still_running } else { state.as_str() };
-    say::line(&format!("{} {words}", say::field(job, "id")));
-}
-
-fn payload_of(given: &str) -> anyhow::Result<String> {
-    let text = match given.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("could not read `{path}`"))?,
-        None => given.to_owned(),
-    };
-    serde_json::from_str::<serde::de::IgnoredAny>(&text).context("the payload is not JSON")?;
-    Ok(text)
+/// One of the five; a misspelt one gets a suggestion.
+pub fn priorities() -> impl clap::builder::TypedValueParser<Value = Priority> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::PossibleValuesParser::new(Priority::ALL.iter().map(|known| known.as_str())).map(|text| Priority::from(text.as_str()))
 }

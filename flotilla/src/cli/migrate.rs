@@ -5,30 +5,31 @@ use clap::Args;
 use serde_json::json;
 use settings::{Reader, Source};
 
+use super::say::Format;
 use super::{Outcome, say};
 
 /// Bring the database's schema up to date.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads FLOTILLA_DATABASE_URL. Any number may run at once, any number of times; role processes wait for nobody and refuse a schema
-that they do not know, so run it before them. `flotilla up` does it by itself.
+Reads FLOTILLA_DATABASE_URL. Any number may run at once, any number of times; role processes wait for nobody
+and refuse a schema that they do not know, so run it before them. `flotilla up` does it by itself.
 
 Example:
   FLOTILLA_DATABASE_URL=postgres://flotilla:…@db.internal:5432/flotilla flotilla migrate")]
 pub struct Migrate {}
 
 impl Migrate {
-    pub async fn run(self, source: &Source, json: bool) -> anyhow::Result<Outcome> {
+    pub async fn run(self, source: &Source, format: Format) -> anyhow::Result<Outcome> {
         let mut reader = Reader::new(source);
         let settings = DatabaseSettings::read(&mut reader);
         let done = bootstrap::migrate(&reader.finish(settings)?).await?;
-        match (done, json) {
-            (Some(Migration { database, from, to, partitions }), true) => {
-                say::json(&json!({ "database": database, "from": from, "to": to, "partitions_made": partitions }));
+        match (done, format) {
+            (Some(Migration { database, from, to, partitions }), Format::Json) => {
+                say::made(&json!({ "database": database, "from": from, "to": to, "partitions_made": partitions }));
             }
-            (Some(migration), false) => say::line(&sentence(&migration)),
-            (None, true) => say::json(&json!({ "database": "sqlite" })),
-            (None, false) => say::line("nothing to do: a SQLite database is brought up to date when `flotilla up` opens it"),
+            (Some(migration), Format::Text) => say::line(&sentence(&migration)),
+            (None, Format::Json) => say::made(&json!({ "database": "sqlite" })),
+            (None, Format::Text) => say::line("nothing to do: a SQLite database is brought up to date when `flotilla up` opens it"),
         }
         Ok(Outcome::Done)
     }

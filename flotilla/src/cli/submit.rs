@@ -1,17 +1,15 @@
-//! `flotilla submit`: one job in, and on request its end out.
+//! `flotilla submit`: jobs in, and on request a job's end out.
 
-use std::io::{IsTerminal, Read};
+mod batch;
+
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
-use serde_json::{Value, json};
+use flotilla_client::{Answer, Client, Event, Id, Job, NewJob, Priority, State, Time};
 
-use super::{Outcome, say};
-use crate::Client;
-
-/// How often a watched job is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+use super::jobs::{priorities, state_line};
+use super::say::Format;
+use super::{Outcome, clock, payload, say};
 
 /// Submit a job and print its id.
 #[derive(Debug, Args)]
@@ -19,140 +17,128 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 Examples:
   flotilla submit webhooks.deliver --payload '{\"endpoint\":\"orders\",\"data\":{\"id\":7}}'
   flotilla submit webhooks.deliver --payload @delivery.json --priority high --delay 5m
-  cat delivery.json | flotilla submit webhooks.deliver --payload - --watch")]
+  cat delivery.json | flotilla submit webhooks.deliver --payload - --watch
+  flotilla submit --batch @jobs.ndjson
+
+A batch has one submission a line: {\"kind\":\"webhooks.deliver\",\"payload\":{…}}.
+Up to 10 000 lines and 16 MiB are one request, all or none.")]
 pub struct Submit {
     /// What kind of job
-    kind: String,
-    /// The payload: JSON, `@file`, or `-` for standard input
+    #[arg(required_unless_present = "batch")]
+    kind: Option<String>,
+    /// The payload: JSON, `@FILE`, or `-` for standard input
     #[arg(long, default_value = "{}", value_name = "JSON|@FILE|-")]
     payload: String,
     /// Where it waits [default: its kind's queue]
     #[arg(long)]
     queue: Option<String>,
-    /// critical, high, normal, low or bulk
-    #[arg(long)]
-    priority: Option<String>,
+    /// Its share while all workers are busy
+    #[arg(long, value_parser = priorities())]
+    priority: Option<Priority>,
     /// Start after this long, such as 90s, 5m or 2h
-    #[arg(long, conflicts_with = "run_at")]
-    delay: Option<String>,
+    #[arg(long, value_name = "DURATION", conflicts_with = "run_at", value_parser = domain::parse_duration)]
+    delay: Option<Duration>,
     /// Start at this time (RFC 3339)
-    #[arg(long)]
-    run_at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = clock::at)]
+    run_at: Option<Time>,
     /// Give up if not started by this time (RFC 3339)
-    #[arg(long)]
-    expires_at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = clock::at)]
+    expires_at: Option<Time>,
     /// Attempts before it is dead [default: its kind's]
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     max_attempts: Option<u16>,
     /// How long one attempt may take [default: its kind's]
-    #[arg(long)]
-    timeout: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = domain::parse_duration)]
+    timeout: Option<Duration>,
     /// A tag; may be given several times
     #[arg(long = "tag")]
     tags: Vec<String>,
+    /// While a job with this key is there, further ones get that one
+    #[arg(long, value_name = "KEY")]
+    unique: Option<String>,
+    /// With --unique: for this long, instead of until that job ends
+    #[arg(long, value_name = "DURATION", requires = "unique", value_parser = domain::parse_duration)]
+    unique_for: Option<Duration>,
+    /// A group, which is kept and shown
+    #[arg(long)]
+    group: Option<String>,
     /// A URL to be told when the job has ended
-    #[arg(long)]
+    #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
-    /// Submitting twice under one key makes one job
-    #[arg(long)]
+    /// Submitting twice under one key makes one job (or one batch)
+    #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Follow the job to its end; exit with 1 unless it succeeded
     #[arg(long)]
     watch: bool,
+    /// Many jobs instead: a file with one submission a line, `@FILE` or `-`
+    #[arg(long, value_name = "@FILE|-", conflicts_with_all = [
+        "kind", "payload", "queue", "priority", "delay", "run_at", "expires_at", "max_attempts", "timeout", "tags", "unique", "group",
+        "callback_url", "watch",
+    ])]
+    batch: Option<String>,
 }
 
 impl Submit {
-    pub async fn run(self, client: &Client, json: bool) -> anyhow::Result<Outcome> {
-        let body = self.body()?;
-        let job = client.post_text("/v1/jobs", body, self.idempotency_key.as_deref()).await?.body;
-        let id = say::field(&job, "id");
-        if !self.watch {
-            if json {
-                say::json(&job)
-            } else {
-                say::line(&id)
-            }
-            return Ok(Outcome::Done);
+    pub async fn run(self, client: &Client, format: Format) -> anyhow::Result<Outcome> {
+        if let Some(given) = &self.batch {
+            return batch::submit(client, &payload::text(given)?, self.idempotency_key.as_deref(), format).await;
         }
-        if !json {
-            say::line(&format!("{id} {}", say::field(&job, "state")));
+        let watched = self.watch;
+        let job = client.submit(&self.job()?).await?;
+        if watched {
+            return watch(client, &job, format).await;
         }
-        watch(client, &id, json).await
+        match format {
+            Format::Json => say::json(job.text()),
+            Format::Text => say::line(&job.id.to_string()),
+        }
+        if job.unique_conflict && format == Format::Text {
+            say::aside("another job has this unique key: it is that one");
+        }
+        Ok(Outcome::Done)
     }
 
-    /// The request as text, with the payload exactly as it was given.
-    fn body(&self) -> anyhow::Result<String> {
-        let payload = self.payload_text()?;
-        let fields = [
-            ("kind", Some(json!(self.kind))),
-            ("queue", self.queue.as_ref().map(|text| json!(text))),
-            ("priority", self.priority.as_ref().map(|text| json!(text))),
-            ("delay", self.delay.as_ref().map(|text| json!(text))),
-            ("run_at", self.run_at.as_ref().map(|text| json!(text))),
-            ("expires_at", self.expires_at.as_ref().map(|text| json!(text))),
-            ("max_attempts", self.max_attempts.map(|number| json!(number))),
-            ("timeout", self.timeout.as_ref().map(|text| json!(text))),
-            ("tags", Some(json!(self.tags)).filter(|_| !self.tags.is_empty())),
-            ("callback_url", self.callback_url.as_ref().map(|text| json!(text))),
-        ];
-        let fields = fields.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?)));
-        Ok(format!("{{{},\"payload\":{payload}}}", fields.collect::<Vec<_>>().join(",")))
-    }
-
-    fn payload_text(&self) -> anyhow::Result<String> {
-        let text = match self.payload.as_str() {
-            "-" => {
-                anyhow::ensure!(
-                    !std::io::stdin().is_terminal(),
-                    "standard input is a terminal: pipe the payload in, or use --payload @file"
-                );
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).context("could not read standard input")?;
-                text
-            }
-            given => match given.strip_prefix('@') {
-                Some(path) => std::fs::read_to_string(path).with_context(|| format!("could not read `{path}`"))?,
-                None => given.to_owned(),
-            },
-        };
-        serde_json::from_str::<serde::de::IgnoredAny>(&text).context("the payload is not JSON")?;
-        Ok(text)
+    fn job(self) -> anyhow::Result<NewJob> {
+        let text = payload::json(&self.payload)?;
+        let mut job = NewJob::with_json(self.kind.unwrap_or_default(), text)?;
+        job = give(job, self.queue, NewJob::queue);
+        job = give(job, self.priority, NewJob::priority);
+        job = give(job, self.delay, NewJob::delay);
+        job = give(job, self.run_at, NewJob::run_at);
+        job = give(job, self.expires_at, NewJob::expires_at);
+        job = give(job, self.max_attempts, NewJob::max_attempts);
+        job = give(job, self.timeout, NewJob::timeout);
+        job = self.tags.into_iter().fold(job, NewJob::tag);
+        job = give(job, self.unique, |job, key| job.unique(key, self.unique_for));
+        job = give(job, self.group, NewJob::group);
+        job = give(job, self.callback_url, NewJob::callback_url);
+        Ok(give(job, self.idempotency_key, NewJob::idempotency_key))
     }
 }
 
-/// Prints every change of state until the job has ended.
-async fn watch(client: &Client, id: &str, json: bool) -> anyhow::Result<Outcome> {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    let mut last = String::new();
-    loop {
-        looks.tick().await;
-        let job = client.get(&format!("/v1/jobs/{id}"), &[]).await?.body;
-        let now = line_of(&job);
-        if now != last && !json {
-            say::line(&now);
-        }
-        last = now;
-        if !job["finished_at"].is_null() {
-            if json {
-                say::json(&job);
-            } else if let Some(result) = job.get("result").filter(|result| !result.is_null()) {
-                say::json(result);
-            }
-            return Ok(if job["state"] == "succeeded" { Outcome::Done } else { Outcome::NotWell });
-        }
+fn give<T>(job: NewJob, value: Option<T>, set: impl FnOnce(NewJob, T) -> NewJob) -> NewJob {
+    match value {
+        Some(value) => set(job, value),
+        None => job,
     }
 }
 
-fn line_of(job: &Value) -> String {
-    let mut line = format!("{} {}", say::field(job, "id"), say::field(job, "state"));
-    if !job["waiting_for"].is_null() {
-        line += &format!(" for {} until {}", say::field(job, "waiting_for"), say::field(job, "run_at"));
+/// Prints every change of state until the job has ended, and then what it left.
+async fn watch(client: &Client, job: &Answer<Job>, format: Format) -> anyhow::Result<Outcome> {
+    let id: Id = job.id;
+    let mut watch = client.watch(id);
+    while let Some(event) = watch.next().await? {
+        if let (Event::State(job), Format::Text) = (&event, format) {
+            // Its end is what the exit code tells, whether somebody reads the lines or not.
+            let _ = say::piece(&format!("{}\n", say::plain(&state_line(job))));
+        }
     }
-    if !job["error"].is_null() {
-        let (error, hint) = (&job["error"], job["error"]["hint"].as_str());
-        let (attempt, most) = (&job["attempt"], &job["max_attempts"]);
-        line += &format!(" (attempt {attempt} of {most}: {}: {})", say::field(error, "code"), say::field(error, "message"));
-        line += &hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
-    }
-    line
+    let ended = client.job(id).await?;
+    let _ = match (format, &ended.result) {
+        (Format::Json, _) => say::json_piece(ended.text()),
+        (Format::Text, Some(result)) => say::piece(&format!("{}\n", say::indented(result.get()))),
+        (Format::Text, None) => say::piece(""),
+    };
+    Ok(if ended.state == State::Succeeded { Outcome::Done } else { Outcome::NotWell })
 }

@@ -16,8 +16,8 @@ Examples:
   flotilla up --demo --exit                the same as a check: ends with 0 only if everything ended as expected
   flotilla up --listen 127.0.0.1:0         any free port
 
-On PostgreSQL, RabbitMQ and Redis: set FLOTILLA_DATABASE_URL, FLOTILLA_BROKER_URL, FLOTILLA_REDIS_URL and FLOTILLA_SECRET_KEY.
-The schema is brought up to date first.")]
+On PostgreSQL, RabbitMQ and Redis: set FLOTILLA_DATABASE_URL, FLOTILLA_BROKER_URL, FLOTILLA_REDIS_URL and
+FLOTILLA_SECRET_KEY. The schema is brought up to date first.")]
 pub struct Up {
     /// Push a bounded workload through the API and say how it went
     #[arg(long)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use flotilla_client::Job;
 
 /// How a group's jobs are to end, and how often the receiver is to accept each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// Succeeded, accepted once, at this attempt.
-    Delivered { attempt: u64 },
+    Delivered { attempt: u32 },
     /// Dead, never accepted.
     Refused { code: &'static str },
     /// Cancelled while it ran, never accepted.
@@ -92,9 +92,8 @@ pub const GROUPS: &[Group] = &[
 
 impl Group {
     /// The group of a listed job, by its tags.
-    pub fn of(job: &Value) -> Option<&'static Self> {
-        let tags = job["tags"].as_array()?;
-        GROUPS.iter().find(|group| tags.iter().any(|tag| tag == group.name))
+    pub fn of(job: &Job) -> Option<&'static Self> {
+        GROUPS.iter().find(|group| job.tags.iter().any(|tag| tag == group.name))
     }
 }
 

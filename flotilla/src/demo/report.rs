@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
-use serde_json::Value;
+use flotilla_client::{Job, State};
 
 use super::groups::{Expected, GROUPS, Group};
 use super::receiver::Ledger;
@@ -18,12 +18,12 @@ pub enum Verdict {
 }
 
 /// Prints the table; the verdict is good only if every job of every group ended as expected and nothing was forged.
-pub fn print(jobs: &[Value], ledger: &Ledger, took: Duration) -> Verdict {
+pub fn print(jobs: &[Job], ledger: &Ledger, took: Duration) -> Verdict {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["group", "what the receiver does", "jobs", "expected", "happened", ""]);
     let mut all_good = ledger.forged == 0;
     for group in GROUPS {
-        let mine: Vec<&Value> = jobs.iter().filter(|job| Group::of(job).is_some_and(|of| of.name == group.name)).collect();
+        let mine: Vec<&Job> = jobs.iter().filter(|job| Group::of(job).is_some_and(|of| of.name == group.name)).collect();
         let good = mine.len() == group.jobs && mine.iter().all(|job| as_expected(group, job, ledger));
         all_good &= good;
         let (expected, happened) = (expectation(group), happenings(group, &mine, ledger));
@@ -37,24 +37,25 @@ pub fn print(jobs: &[Value], ledger: &Ledger, took: Duration) -> Verdict {
     if all_good { Verdict::AsExpected } else { Verdict::Otherwise }
 }
 
-fn as_expected(group: &Group, job: &Value, ledger: &Ledger) -> bool {
-    let id = job["id"].as_str().unwrap_or_default();
-    let accepted = ledger.deliveries.get(id).map_or(0, |seen| seen.accepted);
-    let told = ledger.callbacks.get(id).copied().unwrap_or(0);
+fn as_expected(group: &Group, job: &Job, ledger: &Ledger) -> bool {
+    let id = job.id.to_string();
+    let accepted = ledger.deliveries.get(&id).map_or(0, |seen| seen.accepted);
+    let told = ledger.callbacks.get(&id).copied().unwrap_or(0);
     let ended = match group.expected {
-        Expected::Delivered { attempt } => job["state"] == "succeeded" && job["attempt"] == attempt && accepted == 1,
-        Expected::Refused { code } => job["state"] == "dead" && job["error"]["code"] == code && accepted == 0,
-        Expected::Cancelled => job["state"] == "cancelled" && job["run"] == 1 && accepted == 0,
+        Expected::Delivered { attempt } => job.state == State::Succeeded && job.attempt == attempt && accepted == 1,
+        Expected::Refused { code } => {
+            job.state == State::Dead && job.error.as_ref().is_some_and(|error| error.code == code) && accepted == 0
+        }
+        Expected::Cancelled => job.state == State::Cancelled && job.run == 1 && accepted == 0,
     };
     let on_time = group.delay.is_none_or(|delay| started_when_due(job, delay).unwrap_or(false));
     ended && on_time && told == u32::from(group.callback)
 }
 
 /// Due as late as was asked for (give or take the commit), and started not before that.
-fn started_when_due(job: &Value, delay: Duration) -> Option<bool> {
-    let time = |name: &str| job[name].as_str()?.parse::<domain::Timestamp>().ok();
-    let (created, due, started) = (time("created_at")?, time("run_at")?, time("started_at")?);
-    Some(due.since(created) + Duration::from_secs(1) >= delay && started >= due)
+fn started_when_due(job: &Job, delay: Duration) -> Option<bool> {
+    let put_off = (job.run_at - job.created_at).to_std().ok()?;
+    Some(put_off + Duration::from_secs(1) >= delay && job.started_at? >= job.run_at)
 }
 
 fn expectation(group: &Group) -> String {
@@ -69,16 +70,14 @@ fn expectation(group: &Group) -> String {
     format!("{end}{extra}{late}")
 }
 
-fn happenings(group: &Group, jobs: &[&Value], ledger: &Ledger) -> String {
+fn happenings(group: &Group, jobs: &[&Job], ledger: &Ledger) -> String {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     for job in jobs {
-        let id = job["id"].as_str().unwrap_or_default();
-        let accepted = ledger.deliveries.get(id).map_or(0, |seen| seen.accepted);
-        let attempt = if job["attempt"] == 1 { String::new() } else { format!(" at attempt {}", job["attempt"]) };
-        let state = job["state"].as_str().unwrap_or("?");
-        *ends.entry(format!("{state}{attempt}, accepted {accepted}×")).or_default() += 1;
+        let accepted = ledger.deliveries.get(&job.id.to_string()).map_or(0, |seen| seen.accepted);
+        let attempt = if job.attempt == 1 { String::new() } else { format!(" at attempt {}", job.attempt) };
+        *ends.entry(format!("{}{attempt}, accepted {accepted}×", job.state)).or_default() += 1;
     }
-    let told: u32 = jobs.iter().filter_map(|job| ledger.callbacks.get(job["id"].as_str()?)).sum();
+    let told: u32 = jobs.iter().filter_map(|job| ledger.callbacks.get(&job.id.to_string())).sum();
     let mut words: Vec<String> = ends.iter().map(|(end, n)| format!("{n} {end}")).collect();
     if group.callback {
         words.push(format!("{told} callbacks"));

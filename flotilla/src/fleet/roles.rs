@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bootstrap::{Engine, EngineSettings};
+use bootstrap::{ApiSettings, Engine, EngineSettings, Server};
 use broker::Subscription;
 use runtime::{Drained, Registry, Worker, WorkerConfig};
 use scheduler::{Board, Predecessors};
@@ -39,6 +39,7 @@ impl<T: Send + 'static> Task<T> {
 pub fn start_scheduler(engine: &Engine, board: &Arc<Board>, retention: Retention, ended: &CancellationToken) -> Task<()> {
     let parts = scheduler::Parts {
         upkeep: Arc::clone(&engine.store) as _,
+        steering: Arc::clone(&engine.store) as _,
         ledger: engine.ledger.clone(),
         broker: Arc::clone(&engine.broker),
         nudges: Arc::clone(&engine.nudges),
@@ -74,11 +75,18 @@ pub async fn start_worker(
     Ok(task)
 }
 
-pub fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettings, ended: &CancellationToken) -> Task<()> {
+pub fn start_api(
+    engine: &Engine,
+    listener: TcpListener,
+    (settings, api): (&EngineSettings, &ApiSettings),
+    ended: &CancellationToken,
+) -> Task<()> {
     let stop = CancellationToken::new();
     let parts = producer::Parts {
         intake: Arc::clone(&engine.store) as _,
+        steering: Arc::clone(&engine.store) as _,
         reports: Arc::clone(&engine.store) as _,
+        overview: Arc::clone(&engine.store) as _,
         access: Arc::clone(&engine.store) as _,
         publisher: engine.publisher(),
         nudges: Arc::clone(&engine.nudges),
@@ -88,12 +96,9 @@ pub fn start_api(engine: &Engine, listener: TcpListener, settings: &EngineSettin
         metrics: Arc::clone(&engine.metrics),
         mint: Arc::clone(&engine.mint),
         retention_shortest: settings.retention.shortest(),
+        edge: producer::Edge { requests_max: api.requests_max, rate_limit: api.rate_limit, origins: api.origins.clone() },
         stopping: stop.clone(),
     };
-    let serving = stop.clone();
-    Task::start(ended, stop, async move {
-        if let Err(error) = producer::serve(listener, producer::router(parts), serving).await {
-            tracing::error!(%error, "the API ended");
-        }
-    })
+    let server = Server { listener, router: producer::router(parts), limits: api.server, metrics: Arc::clone(&engine.metrics) };
+    Task::start(ended, stop.clone(), server.serve(stop))
 }

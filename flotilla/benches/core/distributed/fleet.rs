@@ -42,6 +42,8 @@ impl<'a> Fleet<'a> {
             (vars::REDIS_URL.name, servers.redis.url()),
             (vars::SECRET_KEY.name, random_hex(32)),
             (vars::LOG.name, "info".to_owned()),
+            // One key submits everything.
+            (vars::RATE_LIMIT.name, "0".to_owned()),
         ];
         let key = migrated(&environment).await?;
         let port = free_port()?;

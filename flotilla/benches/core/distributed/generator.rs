@@ -116,6 +116,7 @@ pub async fn open_loop(target: &Target, count: usize, every: Duration) -> anyhow
 }
 
 /// What one thread sends.
+#[expect(clippy::disallowed_methods, reason = "a thread that keeps a beat; there is nothing to wait for but the time")]
 fn share(
     target: &Target,
     start: std::time::Instant,
