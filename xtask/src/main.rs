@@ -3,6 +3,8 @@
 
 mod bench;
 mod child_group;
+mod pages;
+mod python;
 mod services;
 mod test_run;
 mod tidy;
@@ -18,7 +20,8 @@ Commands:
                                 Builds and runs the whole test suite, or what the arguments of `cargo test` select,
                                 and ends with the line `N passed, N failed, N skipped`. Ten minutes of silence end it.
                                 Meanwhile it starts the PostgreSQL, RabbitMQ and Redis that these tests need, fresh ones,
-                                thrown away at the end; with `--no-services` none, and tests use what TEST_* name.
+                                thrown away at the end; with `--no-services` none, and tests use what TEST_* name. For tests
+                                that run Python it has its packages ready below `target/python`.
                                 Examples: cargo xtask test -- -p producer
                                           cargo xtask test -- retry -- --nocapture
   services up                   Starts a private PostgreSQL, RabbitMQ and Redis on free ports of 127.0.0.1, below `target`,
@@ -26,6 +29,7 @@ Commands:
                                 What is not installed is installed (Debian, as root), or it says what to install.
   services down [--wipe]        Stops them. Their data stays for the next `up`, unless it is wiped.
   tidy                          Checks the house rules that the compiler cannot check (docs/STYLE.md).
+  gen                           Writes what of the documents is made of the code: settings, metrics, fields of log lines, the command line.
   bench core [embedded|distributed] [-- <arguments>]
                                 Measures both engines, or one: builds the benchmark and the roles in the release profile, starts
                                 fresh servers for the distributed engine, and prints figures beside their targets (raw ones go
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         "test" => test_run::run(rest),
         "services" => services::run(rest),
         "tidy" => tidy::run(rest),
+        "gen" => pages::run(rest),
         "bench" => bench::run(rest),
         unknown => Err(anyhow::anyhow!("there is no command `{unknown}`; `cargo xtask help` lists them")),
     };

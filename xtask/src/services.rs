@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-pub use install::programs;
+pub use install::{install_packages, programs};
 pub use resource::Resource;
 pub use throw_away::{Services, Starting};
 pub use wanted::wanted;

@@ -13,11 +13,12 @@ mod tally;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::child_group::ChildGroup;
+use crate::python::{self, Preparing};
 use crate::services::{self, Services, Starting};
 use crate::workspace;
 use arguments::Arguments;
@@ -29,14 +30,20 @@ use scratch::Scratch;
 pub fn run(args: &[String]) -> Result<ExitCode> {
     let arguments = Arguments::read(args);
     let starting = arguments.starts_services().then(|| Starting::of(services::wanted(arguments.packages().as_deref())));
+    let preparing = Preparing::of(arguments.packages().as_deref());
     let binaries = build(&arguments)?;
     let services = starting.map(Starting::wait).transpose()?;
+    let (python, complaint) = match preparing.map(Preparing::wait).transpose() {
+        Ok(python) => (python, None),
+        Err(complaint) => (None, Some(complaint)),
+    };
     services.iter().flat_map(Services::started).for_each(|line| println!("started {line}"));
+    let surroundings = Surroundings { services: services.as_ref(), python: python.as_deref() };
     let report = match binaries {
-        Some(binaries) => execute(&arguments, &binaries, services.as_ref())?,
+        Some(binaries) => execute(&arguments, &binaries, &surroundings)?,
         None => Report::of_failed_build(),
     };
-    services.iter().flat_map(Services::complaints).for_each(|complaint| println!("note: {complaint}"));
+    services.iter().flat_map(Services::complaints).chain(&complaint).for_each(|complaint| println!("note: {complaint}"));
     drop(services);
     println!("{report}");
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -53,7 +60,23 @@ fn build(arguments: &Arguments) -> Result<Option<Binaries>> {
     Ok(group.wait()?.success().then_some(binaries))
 }
 
-fn execute(arguments: &Arguments, binaries: &Binaries, services: Option<&Services>) -> Result<Report> {
+/// What the tests are told of, besides each other's skips.
+struct Surroundings<'a> {
+    services: Option<&'a Services>,
+    python: Option<&'a Path>,
+}
+
+impl Surroundings<'_> {
+    fn tell(&self, command: &mut Command) {
+        if let Some(services) = self.services {
+            services.tell(command);
+        }
+        // What a person has set is not the one with the packages.
+        command.env_remove(python::VARIABLE).envs(self.python.map(|python| (python::VARIABLE, python)));
+    }
+}
+
+fn execute(arguments: &Arguments, binaries: &Binaries, surroundings: &Surroundings<'_>) -> Result<Report> {
     let directory = workspace::root().join("target/xtask");
     let (skips_file, scratch) = (SkipsFile::create(&directory)?, Scratch::create(&directory)?);
     let mut command = workspace::cargo();
@@ -62,9 +85,7 @@ fn execute(arguments: &Arguments, binaries: &Binaries, services: Option<&Service
     if let Some(scratch) = &scratch {
         command.env("TMPDIR", scratch.path());
     }
-    if let Some(services) = services {
-        services.tell(&mut command);
-    }
+    surroundings.tell(&mut command);
     if workspace::variable("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", test_threads().to_string());
     }

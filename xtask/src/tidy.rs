@@ -4,12 +4,14 @@
 //! cannot be mended today is listed in `xtask/tidy-exceptions.txt`, a list that can only shrink.
 
 mod checkout;
+mod codes;
 mod environment;
 mod exceptions;
 mod fields;
 mod header;
 mod invariants;
 mod layers;
+mod links;
 mod machine_paths;
 mod manifests;
 mod names;
@@ -68,11 +70,13 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
 type Rule = fn(&[File]) -> Vec<Violation>;
 
 fn check(files: &[File], packages: &[Package]) -> Vec<Violation> {
-    let of_files: [Rule; 11] = [
+    let of_files: [Rule; 13] = [
+        codes::check,
         environment::check,
         fields::check,
         header::check,
         invariants::check,
+        links::check,
         machine_paths::check,
         manifests::check,
         names::check,

@@ -1,10 +1,32 @@
 //! The command line against a running server.
 
+mod acts;
+mod batch;
+mod dead;
+mod help;
+mod looking;
+mod terminal;
+
+use std::process::Output;
+
 use serde_json::{Value, json};
 
 use crate::process::{Home, text};
 
-fn said(home: &Home, arguments: &[&str]) -> Value {
+/// A job that does nothing for an hour.
+pub fn delayed(home: &Home, tag: &str) -> String {
+    let payload = r#"{"url":"https://example.com/","data":1}"#;
+    let output = home.run(&["submit", "webhooks.deliver", "--payload", payload, "--delay", "1h", "--tag", tag]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).trim().to_owned()
+}
+
+/// The exit code, and all that was printed.
+pub fn ended(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+pub fn said(home: &Home, arguments: &[&str]) -> Value {
     let output = home.run(&[&["--json"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::receiver::Receiver;
 use vault::WebhookSecret;
 
-use crate::process::{Home, SOON, Up};
+use crate::process::{Home, SOON, Up, until_ended};
 
 struct Stage {
     home: Home,
@@ -30,7 +30,7 @@ impl Stage {
     }
 
     async fn ended(&self, id: &str) -> Value {
-        testkit::within(&format!("{id} ends"), SOON, self.up.client.until_ended(id)).await.expect("answered")
+        testkit::within(&format!("{id} ends"), SOON, until_ended(&self.up.client, id)).await.expect("answered")
     }
 }
 
@@ -106,7 +106,7 @@ async fn private_addresses_are_refused_unless_a_setting_allows_them() {
             .expect("accepted")
             .body;
         let id = job["id"].as_str().expect("an id");
-        let ended = testkit::within("it ends", SOON, up.client.until_ended(id)).await.expect("answered");
+        let ended = testkit::within("it ends", SOON, until_ended(&up.client, id)).await.expect("answered");
         assert_eq!((&ended["state"], &ended["error"]["code"]), (&json!("dead"), &json!("target_refused")), "{url}: {ended:#}");
     }
     up.stop().await;
@@ -122,7 +122,7 @@ async fn a_drain_hands_back_and_the_next_start_goes_on() {
     let status = stage.up.child.end(SOON * 2).await;
     assert_eq!(status.code(), Some(0), "{}", stage.home.said());
     let up = stage.home.up();
-    let job = testkit::within("it has ended", SOON, up.client.until_ended(&id)).await.expect("answered");
+    let job = testkit::within("it has ended", SOON, until_ended(&up.client, &id)).await.expect("answered");
     assert_eq!((&job["state"], &job["attempt"]), (&json!("succeeded"), &json!(1)));
     assert!(stage.receiver.ledger().entry(&id).expect("delivered").accepted >= 1);
     let (code, said) = up.stop().await;
@@ -138,7 +138,7 @@ async fn a_delayed_job_survives_a_restart() {
         .await;
     stage.up.stop().await;
     let up = stage.home.up();
-    let job = testkit::within("it has ended", SOON, up.client.until_ended(&id)).await.expect("answered");
+    let job = testkit::within("it has ended", SOON, until_ended(&up.client, &id)).await.expect("answered");
     let time = |name: &str| job[name].as_str().expect("a time").parse::<domain::Timestamp>().expect("RFC 3339");
     // Due two seconds after it was accepted, give or take the commit; started when due, not earlier.
     assert!(time("run_at").since(time("created_at")) >= Duration::from_millis(1_500), "{job:#}");

@@ -7,7 +7,7 @@ use serde_json::json;
 use settings::{Source, vars};
 use testkit::Scratch;
 
-use crate::process::SOON;
+use crate::process::{SOON, until_ended};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Add {
@@ -45,7 +45,7 @@ async fn a_kind_of_ones_own_is_validated_run_and_heard() {
     let job = client.post("/v1/jobs", &json!({ "kind": "test.add", "payload": { "numbers": [1, 2, 39] } })).await.expect("accepted").body;
     assert_eq!(job["queue"], "sums");
     let id = job["id"].as_str().expect("an id");
-    let ended = testkit::within("it ends", SOON, client.until_ended(id)).await.expect("answered");
+    let ended = testkit::within("it ends", SOON, until_ended(&client, id)).await.expect("answered");
     assert_eq!((&ended["state"], &ended["result"], &ended["progress"]["percent"]), (&json!("succeeded"), &json!(42), &json!(100)));
     let logs = client.get(&format!("/v1/jobs/{id}/logs"), &[]).await.expect("answered").body;
     assert_eq!(logs["logs"][0]["lines"][0]["message"], "adding count=3", "{logs:#}");

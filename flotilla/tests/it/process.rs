@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use flotilla::{Client, Credentials};
+use flotilla::{Client, ClientError, Credentials};
 use serde_json::Value;
 use testkit::{ChildGuard, Scratch};
 
@@ -13,6 +13,9 @@ use crate::distributed::programs::program;
 use crate::servers::Servers;
 
 pub const SOON: Duration = Duration::from_secs(30);
+
+/// How often a job that is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Where processes that follow each other keep their things.
 pub struct Home {
@@ -89,7 +92,7 @@ impl Home {
         let made = self.run(&["keys", "create", "test", "--direct", "--scopes", "admin"]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         let credentials = Credentials { url: producer.url.clone(), key: text(&made.stdout).trim().to_owned() };
-        Client::new(credentials).expect("a client")
+        credentials.client_once().expect("a client")
     }
 
     /// Runs a command to its end.
@@ -110,7 +113,7 @@ impl Home {
 
     pub fn client(&self) -> Client {
         let text = std::fs::read_to_string(self.data_dir().join("cli.json")).expect("credentials are left behind");
-        Client::new(serde_json::from_str::<Credentials>(&text).expect("JSON")).expect("a client")
+        serde_json::from_str::<Credentials>(&text).expect("JSON").client_once().expect("a client")
     }
 
     /// What all processes wrote to standard error.
@@ -151,6 +154,18 @@ impl Up {
         let mut rest = String::new();
         self.output.take().expect("taken once").read_to_string(&mut rest).expect("readable");
         (status.code(), rest)
+    }
+}
+
+/// Looks at a job until it has ended. The caller sets the deadline.
+pub async fn until_ended(client: &Client, id: &str) -> Result<Value, ClientError> {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        let job = client.get(&format!("/v1/jobs/{id}"), &[]).await?.body;
+        if !job["finished_at"].is_null() {
+            return Ok(job);
+        }
     }
 }
 

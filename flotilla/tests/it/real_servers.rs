@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::receiver::Receiver;
 use testkit::{FaultProxy, Mode};
 
-use crate::process::{Home, SOON, text};
+use crate::process::{Home, SOON, text, until_ended};
 use crate::servers::fresh_servers;
 
 /// A receiver that trusts the tenant's default endpoint.
@@ -28,7 +28,7 @@ async fn up_on_three_urls_runs_a_job_and_the_doctor_finds_nothing() {
     let up = home.up();
     let receiver = receiver(&up.client).await;
     let id = word(&up.client.post("/v1/jobs", &delivery(&receiver)).await.expect("accepted").body, "id");
-    let job = testkit::within("it ends", SOON, up.client.until_ended(&id)).await.expect("answered");
+    let job = testkit::within("it ends", SOON, until_ended(&up.client, &id)).await.expect("answered");
     assert_eq!(job["state"], "succeeded", "{job:#}");
     assert_eq!(receiver.ledger().entry(&id).expect("delivered").accepted, 1);
     let doctor = home.run(&["doctor"]);
@@ -134,7 +134,7 @@ async fn jobs_are_accepted_while_the_broker_is_away() {
     }
     proxy.set(Mode::Pass);
     let id = word(&accepted.body, "id");
-    let job = testkit::within("it ends", SOON, client.until_ended(&id)).await.expect("answered");
+    let job = testkit::within("it ends", SOON, until_ended(&client, &id)).await.expect("answered");
     assert_eq!(job["state"], "succeeded", "{job:#}");
     for role in [worker, scheduler, producer] {
         let (code, said) = role.stop().await;
@@ -171,6 +171,29 @@ async fn roles_are_ready_while_the_database_answers() {
         let (code, said) = role.stop().await;
         assert!(matches!(code, Some(0 | 1)), "it ended by itself, not by a second signal: {code:?} {said}");
     }
+}
+
+/// Who fills the API with connections must not make a platform believe that the process is dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_of_a_producer_can_have_a_port_of_their_own() {
+    const CONNECTIONS: usize = 16;
+    let servers = fresh_servers!();
+    let port = testkit::servers::free_port().expect("a port");
+    let home = Home::new().on(&servers).with("FLOTILLA_MAX_CONNECTIONS", CONNECTIONS.to_string());
+    let home = home.with("FLOTILLA_ADMIN_LISTEN", format!("127.0.0.1:{port}"));
+    assert!(home.run(&["migrate"]).status.success());
+    let producer = home.role("producer").await;
+    let probes = format!("http://127.0.0.1:{port}");
+    testkit::eventually("it is ready", SOON, async || ready(&probes).await.0 == 200).await;
+    let mut silent = Vec::new();
+    for _ in 0..CONNECTIONS {
+        silent.push(tokio::net::TcpStream::connect(producer.url.trim_start_matches("http://")).await.expect("connects"));
+    }
+    testkit::eventually("the API is full", SOON, async || ready(&producer.url).await.0 == 503).await;
+    assert_eq!(ready(&probes).await.0, 200);
+    drop(silent);
+    let (code, said) = producer.stop().await;
+    assert_eq!(code, Some(0), "{said}");
 }
 
 fn port_of(url: &str) -> u16 {

@@ -1,4 +1,4 @@
-//! What if a server is not installed? As root on Debian its package is installed, without starting anything; else a sentence says what to do.
+//! What if a program is not installed? As root on Debian its package is installed, without starting anything; else a sentence says what to do.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +31,8 @@ pub fn programs(wanted: &[Resource]) -> (Programs, Vec<String>) {
     if missing.is_empty() {
         return (found, Vec::new());
     }
-    let tried = if is_root() && apt_get().is_some() { Some(install(&missing)) } else { None };
+    let names: Vec<&str> = missing.iter().map(|resource| resource.package()).collect();
+    let tried = may_install().then(|| install(&names));
     let found = find();
     let still = missing.into_iter().filter(|resource| !resource.is_installed(&found));
     let sentences = still.map(|resource| sentence(resource, tried.as_ref().and_then(|tried| tried.as_ref().err()))).collect();
@@ -56,16 +57,27 @@ fn sentence(resource: Resource, failure: Option<&anyhow::Error>) -> String {
     format!("{package} is not installed; {failed}{advice}")
 }
 
-fn install(missing: &[Resource]) -> Result<()> {
+/// Installs packages of Debian, as root.
+pub fn install_packages(packages: &[&str]) -> Result<()> {
+    if !may_install() {
+        bail!("only root on Debian can have it installed");
+    }
+    install(packages)
+}
+
+fn may_install() -> bool {
+    is_root() && apt_get().is_some()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     let directory = workspace::root().join("target/services");
-    let packages: Vec<&str> = missing.iter().map(|resource| resource.package()).collect();
     println!("installing {} (apt-get, log: target/services/install.log)", packages.join(", "));
     let path = path_without_starters(&directory.join("no-start"))?;
     let log = File::create(directory.join("install.log")).context("could not write target/services/install.log")?;
     // Old lists may do as well, so a failure here is told by the installation.
     drop(apt(&["update", "-qq"], &path, &log));
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-    arguments.extend(packages);
+    arguments.extend_from_slice(packages);
     apt(&arguments, &path, &log)
 }
 

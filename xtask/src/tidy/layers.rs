@@ -18,8 +18,9 @@ enum Place {
 use Place::{Apart, Layer, Tests};
 
 /// Every crate of ours. A new crate starts with a line here.
-const PLACES: [(&str, Place); 21] = [
+const PLACES: [(&str, Place); 23] = [
     ("domain", Layer(0)),
+    ("flotilla-client", Layer(1)),
     ("kinds", Layer(1)),
     ("settings", Layer(1)),
     ("telemetry", Layer(1)),
@@ -37,6 +38,7 @@ const PLACES: [(&str, Place); 21] = [
     ("flotilla", Layer(5)),
     ("producer", Layer(5)),
     ("scheduler", Layer(5)),
+    ("greeter", Layer(6)),
     ("private-servers", Tests),
     ("testkit", Tests),
     ("xtask", Apart),

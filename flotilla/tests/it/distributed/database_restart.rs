@@ -32,7 +32,7 @@ async fn a_crash_of_the_database_loses_and_doubles_nothing() {
     let job = json!({ "kind": "webhooks.deliver", "payload": { "url": stage.judge.late(0), "data": "after" } }).to_string();
     let sent = async || stage.client.post_text("/v1/jobs", job.clone(), Some("after")).await;
     match sent().await {
-        Err(ClientError::Refused { status, problem }) => assert_eq!((status.as_u16(), problem.code.as_str()), (503, "store_unavailable")),
+        Err(ClientError::Problem(problem)) => assert_eq!((problem.status, problem.code.as_str()), (503, "store_unavailable")),
         other => panic!("accepted without a database: {other:?}"),
     }
     assert_eq!(retry_after(&stage, &job).await, Some(503), "with the time after which to try again");

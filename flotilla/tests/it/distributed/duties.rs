@@ -7,6 +7,7 @@ use testkit::{eventually, within};
 use super::fleet::{SOON, Urls};
 use super::hints::CLASS_QUEUE;
 use super::stage::Stage;
+use crate::process::until_ended;
 use crate::servers::fresh_servers;
 
 const DEAD_QUEUE: &str = "flotilla.v1.dead.webhooks";
@@ -88,7 +89,7 @@ async fn a_death_is_announced_at_the_broker() {
     let job = json!({ "kind": "webhooks.deliver", "payload": { "url": refused, "data": "secret words" } });
     let made = stage.client.post("/v1/jobs", &job).await.expect("accepted").body;
     let id = made["id"].as_str().expect("an id");
-    let job = within("it ends", SOON, stage.client.until_ended(id)).await.expect("answered");
+    let job = within("it ends", SOON, until_ended(&stage.client, id)).await.expect("answered");
     assert_eq!(job["state"], "dead", "{job:#}");
     let notice = eventually("its death is announced", SOON, async || {
         vhost_has(&servers.vhost, DEAD_QUEUE).await.ok_or_else(|| stage.scheduler.said())

@@ -100,7 +100,7 @@ impl Fleet {
     }
 
     pub fn client(&self, producer: &Process) -> Client {
-        Client::new(Credentials { url: producer.url(), key: self.key.clone() }).expect("a client")
+        Credentials { url: producer.url(), key: self.key.clone() }.client_once().expect("a client")
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages whose programs a fleet is made of, and that of the judge.
-const PACKAGES: [&str; 4] = ["producer", "scheduler", "webhooks-worker", "testkit"];
+const PACKAGES: [&str; 5] = ["producer", "scheduler", "webhooks-worker", "greeter", "testkit"];
 
 /// The program of this name.
 ///

@@ -72,6 +72,6 @@ pub async fn done(database: &Database, jobs: usize, by: Duration) {
         if states == [["3", &jobs.to_string()]] { Ok(()) } else { Err(format!("state, count: {states:?}")) }
     })
     .await;
-    let recorded = database.count("select sum(succeeded) from job_stat").await;
+    let recorded = database.count("select sum(succeeded) from job_rate").await;
     assert_eq!(recorded, u64::try_from(jobs).expect("it fits"), "successes are recorded once");
 }

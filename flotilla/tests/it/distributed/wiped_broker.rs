@@ -138,6 +138,6 @@ async fn drained(database: &Database, judge: &mut Judge, queued: &BTreeSet<Strin
     assert!(delivered.values().all(|accepted| accepted.times == 1), "a hint that came twice was a delivery that came twice");
     let states = database.ask("select state, count(*), sum(crashes) from job group by state order by state").await;
     assert_eq!(states, [["3", &queued.len().to_string(), "0"], ["5", &CANCELLED.to_string(), "0"]], "state, jobs, crashes");
-    let successes = database.count("select sum(succeeded) from job_stat").await;
+    let successes = database.count("select sum(succeeded) from job_rate").await;
     assert_eq!(successes, u64::try_from(queued.len()).expect("it fits"), "each success is recorded once");
 }
