@@ -13,6 +13,8 @@ use crate::servers::fresh_servers;
 /// Two hundred examples for each operation, all checks.
 const EXAMINED_WITHIN: Duration = Duration::from_secs(540);
 const USED_WITHIN: Duration = Duration::from_secs(180);
+/// Of the server's log, in the message of a failure.
+const LOG_LINES: usize = 40;
 /// Nobody is as fast as a test; how limits are told has tests of its own.
 const NO_LIMIT: (&str, &str) = ("FLOTILLA_RATE_LIMIT", "0");
 
@@ -41,7 +43,10 @@ impl Script<'_> {
         let mut child = ChildGuard::spawn(command.stdout(file.try_clone().expect("a copy")).stderr(file));
         let status = child.end(within).await;
         let said = std::fs::read_to_string(&out).unwrap_or_default();
-        assert!(status.success(), "{}: {status}\n{said}", self.name);
+        // That of `Live`, whose directory this is; other servers are asked by their tests.
+        let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let last = log.lines().rev().take(LOG_LINES).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        assert!(status.success(), "{}: {status}\n{said}\n--- the server said\n{last}", self.name);
         said
     }
 }
