@@ -1,8 +1,12 @@
 //! The same fleet on PostgreSQL, RabbitMQ and Redis: in one process, and as roles.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::receiver::Receiver;
 use testkit::{FaultProxy, Mode};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 use crate::process::{Home, SOON, text, until_ended};
 use crate::servers::fresh_servers;
@@ -185,11 +189,19 @@ async fn probes_of_a_producer_can_have_a_port_of_their_own() {
     let producer = home.role("producer").await;
     let probes = format!("http://127.0.0.1:{port}");
     testkit::eventually("it is ready", SOON, async || ready(&probes).await.0 == 200).await;
+    let address = producer.url.trim_start_matches("http://");
     let mut silent = Vec::new();
     for _ in 0..CONNECTIONS {
-        silent.push(tokio::net::TcpStream::connect(producer.url.trim_start_matches("http://")).await.expect("connects"));
+        silent.push(TcpStream::connect(address).await.expect("connects"));
     }
-    testkit::eventually("the API is full", SOON, async || ready(&producer.url).await.0 == 503).await;
+    // One more is answered before it has asked anything.
+    let refused = async || {
+        let mut one_more = TcpStream::connect(address).await.expect("connects");
+        let mut said = [0; 12];
+        let heard = tokio::time::timeout(Duration::from_millis(500), one_more.read_exact(&mut said)).await;
+        matches!(heard, Ok(Ok(_))) && said == *b"HTTP/1.1 503"
+    };
+    testkit::eventually("the API is full", SOON, refused).await;
     assert_eq!(ready(&probes).await.0, 200);
     drop(silent);
     let (code, said) = producer.stop().await;
