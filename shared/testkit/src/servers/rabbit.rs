@@ -66,6 +66,14 @@ impl Admin {
     /// # Panics
     /// When the broker does not answer in time, or refuses.
     pub async fn ask(&self, method: &'static str, path: String, body: Option<Value>) -> Option<Value> {
+        self.try_ask(method, path, body).await.unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// The same, with what the broker says when it refuses.
+    ///
+    /// # Panics
+    /// When the broker does not answer in time.
+    pub async fn try_ask(&self, method: &'static str, path: String, body: Option<Value>) -> Result<Option<Value>, String> {
         let (api, body) = (self.0.clone(), body.map(|body| body.to_string()));
         let asked = format!("{method} {path}");
         let asking = tokio::task::spawn_blocking(move || api.call(method, &path, body.as_deref(), ANSWER_WITHIN));
@@ -73,9 +81,9 @@ impl Admin {
         let answer = answered.unwrap_or_else(|error| panic!("`{asked}` was not answered: {error}"));
         let said = String::from_utf8_lossy(&answer.body);
         match answer.status {
-            404 => None,
-            200..300 => Some(serde_json::from_str(&said).unwrap_or(Value::Null)),
-            status => panic!("`{asked}` was answered {status}: {said}"),
+            404 => Ok(None),
+            200..300 => Ok(Some(serde_json::from_str(&said).unwrap_or(Value::Null))),
+            status => Err(format!("`{asked}` was answered {status}: {said}")),
         }
     }
 

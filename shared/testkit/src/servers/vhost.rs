@@ -1,5 +1,7 @@
 //! What does the broker itself say about a test's queues? Asked through the management API, beside the client under test.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use private_servers::http::segment;
@@ -7,6 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rabbit::Admin;
+use crate::eventually;
+
+/// How long a queue may refuse a message.
+const TAKES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A virtual host that belongs to one test; deleted on drop, with its queues and connections.
 pub struct Vhost {
@@ -130,7 +136,9 @@ impl Vhost {
         let message =
             json!({"properties": properties, "routing_key": routing_key, "payload": STANDARD.encode(body), "payload_encoding": "base64"});
         let path = format!("/api/exchanges/{}/{}/publish", self.segment, segment(name));
-        let answer = self.ask("POST", path, Some(message)).await;
+        // A quorum queue that was made this moment has no leader yet, and takes nothing.
+        let publish = async || self.admin.try_ask("POST", path.clone(), Some(message.clone())).await;
+        let answer = eventually("the broker takes the message", TAKES_WITHIN, publish).await;
         answer.unwrap_or_else(|| panic!("there is no exchange `{exchange}`"))["routed"] == true
     }
 
