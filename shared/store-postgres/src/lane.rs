@@ -175,6 +175,11 @@ impl Lanes {
         self.used[lane as usize].load(Ordering::Relaxed)
     }
 
+    /// Whether a lane has work in hand.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.in_hand.iter().any(|in_hand| in_hand.lock().is_some())
+    }
+
     /// How many operations wait now.
     pub(crate) fn waiting(&self) -> usize {
         self.entrances.read().iter().map(|entrance| entrance.max_capacity() - entrance.capacity()).sum()

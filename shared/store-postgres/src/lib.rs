@@ -121,6 +121,11 @@ impl PostgresStore {
         &self.planned
     }
 
+    /// Whether any write is being done.
+    pub fn is_writing(&self) -> bool {
+        self.lanes.is_writing()
+    }
+
     /// How many writes wait for their turn.
     pub fn writes_waiting(&self) -> usize {
         self.lanes.waiting() + self.batcher.waiting()
