@@ -4,7 +4,6 @@ mod cancel;
 mod cli;
 mod client;
 mod demo;
-mod distributed;
 mod documents;
 mod end_to_end;
 mod example;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use flotilla::{Client, ClientError, Credentials};
 use serde_json::Value;
-use testkit::{ChildGuard, Scratch};
+use testkit::{ChildGuard, Scratch, program};
 
-use crate::distributed::programs::program;
+
 use crate::servers::Servers;
 
 pub const SOON: Duration = Duration::from_secs(30);

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::resource::Resource;
 use crate::workspace;
 
-/// Has tests of its own for all of them.
-const FOR_ALL: &str = "testkit";
+/// Have tests of their own for all of them, or start programs that need them.
+const FOR_ALL: [&str; 2] = ["chaos", "testkit"];
 
 /// The servers for these packages; all, when none is named.
 pub fn wanted(packages: Option<&[String]>) -> Vec<Resource> {
@@ -38,7 +38,7 @@ fn reached(packages: &[String], dependencies: &Dependencies) -> Vec<Resource> {
             open.extend(dependencies.get(package).into_iter().flatten());
         }
     }
-    let is_wanted = |resource: &Resource| seen.contains(resource.adapter()) || packages.iter().any(|package| package == FOR_ALL);
+    let is_wanted = |resource: &Resource| seen.contains(resource.adapter()) || packages.iter().any(|package| FOR_ALL.contains(&package.as_str()));
     Resource::ALL.into_iter().filter(is_wanted).collect()
 }
 
@@ -65,6 +65,7 @@ mod tests {
         assert_eq!(of(&["store-postgres", "coordination-redis"]), [Resource::Postgres, Resource::Redis]);
         assert_eq!(of(&["domain"]), []);
         assert_eq!(of(&["testkit"]), Resource::ALL);
+        assert_eq!(of(&["chaos"]), Resource::ALL);
     }
 
     #[test]

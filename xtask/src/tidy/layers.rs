@@ -18,7 +18,7 @@ enum Place {
 use Place::{Apart, Layer, Tests};
 
 /// Every crate of ours. A new crate starts with a line here.
-const PLACES: [(&str, Place); 23] = [
+const PLACES: [(&str, Place); 24] = [
     ("domain", Layer(0)),
     ("flotilla-client", Layer(1)),
     ("kinds", Layer(1)),
@@ -39,6 +39,7 @@ const PLACES: [(&str, Place); 23] = [
     ("producer", Layer(5)),
     ("scheduler", Layer(5)),
     ("greeter", Layer(6)),
+    ("chaos", Tests),
     ("private-servers", Tests),
     ("testkit", Tests),
     ("xtask", Apart),

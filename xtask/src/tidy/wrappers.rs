@@ -7,11 +7,11 @@ const RULE: &str = "wrappers";
 
 /// Who may ship what. Tests may use anything: they prove the wrapper from outside.
 const WRAPPERS: [(&str, &[&str]); 7] = [
-    ("anyhow", &["bootstrap", "flotilla", "greeter", "producer", "scheduler", "webhooks-worker", "xtask"]),
+    ("anyhow", &["bootstrap", "chaos", "flotilla", "greeter", "producer", "scheduler", "webhooks-worker", "xtask"]),
     ("axum", &["bootstrap", "dashboard", "flotilla", "producer", "testkit"]),
     ("lapin", &["broker-rabbitmq"]),
     ("redis", &["coordination-redis"]),
-    ("reqwest", &["flotilla-client", "webhooks-worker"]),
+    ("reqwest", &["chaos", "flotilla-client", "webhooks-worker"]),
     ("rusqlite", &[]),
     ("sqlx", &["store-postgres", "store-sqlite"]),
 ];

@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::Value;
-use testkit::{ChildGuard, Scratch};
+use testkit::{ChildGuard, Scratch, program};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::script::Scene;
-use crate::distributed::programs::program;
 
 /// Answers 204 to everything; ends with its guard.
 pub struct Receiver {

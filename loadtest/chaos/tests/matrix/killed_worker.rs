@@ -5,17 +5,17 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flotilla::Client;
+use flotilla_client::Client;
 use serde_json::Value;
 use testkit::servers::Database;
 use testkit::{eventually, within};
 
-use super::fleet::{Fleet, SOON, Urls, batch, default_secret, ids, running_on, worker_id};
-use super::judge::{Accepted, Judge};
-use super::process::Process;
-use super::submitter::Submission;
-use crate::process::jobs;
-use crate::servers::fresh_servers;
+use chaos::fleet::{Fleet, SOON, Urls, batch, default_secret, ids, running_on, worker_id};
+use chaos::judge::{Accepted, Judge};
+use chaos::process::Process;
+use chaos::submitter::Submission;
+use chaos::client::jobs;
+use chaos::fresh_servers;
 
 const BATCHES: usize = 40;
 const BATCH: usize = 500;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use testkit::{FaultProxy, Mode, eventually, servers};
 
-use super::fleet::{SOON, Urls, running_on, worker_id};
-use super::stage::Stage;
-use crate::servers::fresh_servers;
+use chaos::fleet::{SOON, Urls, running_on, worker_id};
+use chaos::stage::Stage;
+use chaos::fresh_servers;
 
 const SLOTS: u32 = 10;
 const JOBS: usize = 10;
@@ -110,6 +110,6 @@ async fn a_worker_that_was_stopped_past_its_lease_is_fenced() {
     other.stop().await;
     let more = stage.submit(JOBS, 0).await;
     stage.accepted(&more, SOON).await;
-    super::stage::done(&servers.database, 2 * JOBS, SOON).await;
+    chaos::stage::done(&servers.database, 2 * JOBS, SOON).await;
     stage.stop([frozen]).await;
 }

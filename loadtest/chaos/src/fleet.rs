@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use flotilla::{Client, Credentials};
+use flotilla_client::Client;
 use serde_json::{Value, json};
 use testkit::servers::Database;
 use testkit::{Scratch, eventually};
 
-use super::process::Process;
-use crate::process::text;
+use crate::process::Process;
+use crate::client::{client, text};
 use crate::servers::Servers;
 
 /// A fact that is a moment away, on a busy machine.
@@ -59,7 +59,7 @@ impl Fleet {
 
     /// What a command of `flotilla` prints.
     fn run(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flotilla"));
+        let mut command = Command::new(testkit::program("flotilla"));
         command.env_clear().current_dir(self.path()).envs(self.settings.iter().map(|(name, value)| (name, value))).args(arguments);
         let output = command.output().expect("the program starts");
         assert!(output.status.success(), "`flotilla {}`: {}", arguments.join(" "), text(&output.stderr));
@@ -100,7 +100,7 @@ impl Fleet {
     }
 
     pub fn client(&self, producer: &Process) -> Client {
-        Credentials { url: producer.url(), key: self.key.clone() }.client_once().expect("a client")
+        client(&producer.url(), &self.key)
     }
 }
 

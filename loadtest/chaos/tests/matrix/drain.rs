@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::eventually;
 
-use super::fleet::{SOON, Urls, ids, running_on, worker_id};
-use super::stage::Stage;
-use crate::servers::fresh_servers;
+use chaos::fleet::{SOON, Urls, ids, running_on, worker_id};
+use chaos::stage::Stage;
+use chaos::fresh_servers;
 
 const SLOTS: u32 = 10;
 const QUICK: usize = 7;

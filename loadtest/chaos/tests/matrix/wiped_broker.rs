@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use flotilla::Client;
+use flotilla_client::Client;
 use testkit::servers::{self, Database, PrivateRabbit, Vhost};
 use testkit::{FaultProxy, Mode, eventually, skip};
 
-use super::fleet::{Fleet, Urls, default_secret};
-use super::hints::{CLASS_QUEUE, tap, tapped};
-use super::judge::Judge;
-use super::process::Process;
-use super::submitter::Submission;
+use chaos::fleet::{Fleet, Urls, default_secret};
+use chaos::hints::{CLASS_QUEUE, tap, tapped};
+use chaos::judge::Judge;
+use chaos::process::Process;
+use chaos::submitter::Submission;
 
 const BATCHES: usize = 10;
 const BATCH: usize = 2_000;

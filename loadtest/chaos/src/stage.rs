@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use flotilla::Client;
+use flotilla_client::Client;
 use testkit::servers::Database;
 use testkit::{eventually, within};
 
-use super::fleet::{Fleet, SOON, Urls, batch, default_secret, ids};
-use super::judge::Judge;
-use super::process::Process;
+use crate::fleet::{Fleet, SOON, Urls, batch, default_secret, ids};
+use crate::judge::Judge;
+use crate::process::Process;
 
 pub struct Stage {
     pub fleet: Fleet,

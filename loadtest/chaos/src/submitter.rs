@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flotilla::Client;
+use flotilla_client::Client;
 use parking_lot::Mutex;
 use serde_json::Value;
 use testkit::within;
 use tokio::time::interval;
 
-use super::fleet::{batch, ids};
+use crate::fleet::{batch, ids};
 
 /// A batch that nobody has taken by then is lost, and the test with it.
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);

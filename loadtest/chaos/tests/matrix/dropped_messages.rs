@@ -6,10 +6,10 @@ use std::time::Duration;
 use testkit::{eventually, within};
 use tokio::time::interval;
 
-use super::fleet::Urls;
-use super::hints::{CLASS_QUEUE, jobs_in};
-use super::stage::Stage;
-use crate::servers::fresh_servers;
+use chaos::fleet::Urls;
+use chaos::hints::{CLASS_QUEUE, jobs_in};
+use chaos::stage::Stage;
+use chaos::fresh_servers;
 
 const JOBS: usize = 2_000;
 const DROPPED: usize = JOBS / 100;

@@ -4,9 +4,9 @@ use private_redis::emptied;
 use testkit::servers::{self, PrivateRedis, Stop};
 use testkit::{eventually, skip};
 
-use super::fleet::{SOON, Urls};
-use super::process::Process;
-use super::stage::Stage;
+use chaos::fleet::{SOON, Urls};
+use chaos::process::Process;
+use chaos::stage::Stage;
 
 const JOBS: usize = 50;
 
@@ -56,7 +56,7 @@ mod private_redis {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::TcpStream;
 
-    use super::super::fleet::SOON;
+    use chaos::fleet::SOON;
 
     /// Everything in it is gone. Redis speaks plain lines as well.
     pub async fn emptied(redis: &PrivateRedis) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::{ChildGuard, eventually};
 
-use super::programs::program;
+use testkit::program;
 
 /// A debug build on a busy machine, that waits for servers.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);

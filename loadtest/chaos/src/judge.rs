@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use testkit::ChildGuard;
 
-use super::programs::program;
+use testkit::program;
 
 pub struct Judge {
     url: String,

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use flotilla::ClientError;
+use flotilla_client::Error as ClientError;
 use serde_json::json;
 use testkit::servers::{self, PrivatePostgres, Stop};
 use testkit::{eventually, skip};
 
-use super::fleet::{SOON, Urls};
-use super::stage::{Stage, done};
+use chaos::fleet::{SOON, Urls};
+use chaos::stage::{Stage, done};
 
 const JOBS: usize = 300;
 const SLOTS: u32 = 20;

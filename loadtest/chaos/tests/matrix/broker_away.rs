@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use testkit::{FaultProxy, Mode, eventually, servers};
 
-use super::fleet::{SOON, Urls};
-use super::stage::Stage;
-use crate::servers::fresh_servers;
+use chaos::fleet::{SOON, Urls};
+use chaos::stage::Stage;
+use chaos::fresh_servers;
 
 const JOBS: usize = 100;
 /// An unconfirmed emission is due after 5 s, and looked for each second (queue-core, failure matrix).
