@@ -16,6 +16,8 @@ pub enum ServerError {
     },
     #[error("no directory can hold the files of {server}: the system user it runs as cannot enter any of: {tried}")]
     NoPlace { server: &'static str, tried: String },
+    #[error("only root can run a {server} of another version than the system's")]
+    NotRoot { server: &'static str },
     #[error("{server} ended while it started; its log says:\n{log}")]
     Ended { server: &'static str, log: String },
     #[error("{server} was not ready within {secs} s; its log says:\n{log}")]

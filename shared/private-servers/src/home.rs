@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::error::ServerError;
+use crate::root::Root;
 
 const LOG: &str = "server.log";
 const LOG_TAIL_BYTES: usize = 4_096;
 /// Servers see nothing of the environment they are started from: a variable of the system's own server must not reach them.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// In a root, one begins at its top.
+const FROM_HOME: &str = r#"cd "$HOME" && exec "$0" "$@""#;
 
 /// What one start wants beyond the recipe. `{dir}` in a setting stands for the server's directory.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Extras {
 pub struct Home {
     directory: PathBuf,
     account: Option<Account>,
+    /// What the server takes for the whole file system, if that is not the machine's.
+    #[serde(default)]
+    root: Option<Root>,
 }
 
 impl Home {
@@ -49,8 +55,20 @@ impl Home {
             let tried: Vec<_> = parents.iter().map(|parent| parent.display().to_string()).collect();
             return Err(ServerError::NoPlace { server, tried: tried.join(", ") });
         };
-        make_directory(parent, 0o755)?;
-        let home = Self { directory: parent.join(server), account };
+        Self::make(Self { directory: parent.join(server), account, root: None })
+    }
+
+    /// Makes `<name>/<server>` among the homes of a root.
+    ///
+    /// # Errors
+    /// When we are not root, or the directory cannot be made.
+    pub(crate) fn create_in(root: &Root, name: &str, server: &'static str, user: &str) -> Result<Self, ServerError> {
+        let Some(account) = Account::to_switch_to(user) else { return Err(ServerError::NotRoot { server }) };
+        Self::make(Self { directory: root.parent(name).join(server), account: Some(account), root: Some(root.clone()) })
+    }
+
+    fn make(home: Self) -> Result<Self, ServerError> {
+        home.directory.parent().map_or(Ok(()), |parent| make_directory(parent, 0o755))?;
         home.own(home.directory.clone())?;
         Ok(home)
     }
@@ -62,6 +80,19 @@ impl Home {
     /// A path in it.
     pub fn join(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// The same path as the server itself sees it.
+    pub(crate) fn seen(&self, name: &str) -> PathBuf {
+        self.as_seen(&self.join(name))
+    }
+
+    fn as_seen(&self, path: &Path) -> PathBuf {
+        self.root.as_ref().map_or_else(|| path.to_owned(), |root| root.seen(path))
+    }
+
+    pub(crate) fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
     }
 
     /// A directory in it, made if it is not there.
@@ -102,7 +133,7 @@ impl Home {
         for (name, text) in &extras.files {
             self.write(name, text)?;
         }
-        let directory = self.directory.display().to_string();
+        let directory = self.as_seen(&self.directory).display().to_string();
         Ok(extras.settings.iter().map(|line| line.replace("{dir}", &directory) + "\n").collect())
     }
 
@@ -111,13 +142,26 @@ impl Home {
         let path = self.join(LOG);
         let log = self.log().map_err(ServerError::file("write", &path))?;
         let again = log.try_clone().map_err(ServerError::file("write", &path))?;
-        let mut command = Command::new(program);
-        command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", &self.directory);
+        let mut command = self.bare_command(program);
+        command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", self.as_seen(&self.directory));
         command.current_dir(&self.directory).stdin(Stdio::null()).stdout(log).stderr(again).process_group(0);
-        if let Some(account) = self.account {
-            command.gid(account.gid).uid(account.uid);
-        }
         Ok(command)
+    }
+
+    /// `chroot` becomes the shell and the shell becomes the program, so the process is the same all the way.
+    fn bare_command(&self, program: &Path) -> Command {
+        match (&self.root, self.account) {
+            (Some(root), Some(Account { uid, gid })) => {
+                let mut command = Command::new("chroot");
+                command.arg(format!("--userspec={uid}:{gid}")).arg(root.directory()).args(["sh", "-c", FROM_HOME]).arg(program);
+                command
+            }
+            (_, account) => {
+                let mut command = Command::new(program);
+                account.map(|account| command.gid(account.gid).uid(account.uid));
+                command
+            }
+        }
     }
 
     fn log(&self) -> std::io::Result<File> {
@@ -154,7 +198,7 @@ mod tests {
     use super::*;
 
     fn home(parent: &Path) -> Home {
-        Home { directory: parent.to_owned(), account: None }
+        Home { directory: parent.to_owned(), account: None, root: None }
     }
 
     #[test]
@@ -177,6 +221,25 @@ mod tests {
         assert!(home.join("key").exists());
         home.empty().expect("emptied");
         assert!(!home.join("key").exists());
+    }
+
+    #[test]
+    fn in_a_root_the_server_is_told_what_it_sees() {
+        let parent = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(parent.path().join("usr/lib/rabbitmq/lib/rabbitmq_server-4.3.6")).expect("made");
+        let root = Root::at(parent.path()).expect("a root");
+        let home = match Home::create_in(&root, "run", "rabbitmq", "nobody") {
+            Err(refused) if !crate::is_root() => return assert!(refused.to_string().starts_with("only root"), "{refused}"),
+            made => made.expect("made"),
+        };
+        assert_eq!(home.directory(), parent.path().join("srv/run/rabbitmq"));
+        assert_eq!(home.seen("log"), Path::new("/srv/run/rabbitmq/log"));
+        let extras = Extras { settings: vec!["a = {dir}/key".to_owned()], files: Vec::new() };
+        assert_eq!(home.lay_out(&extras).expect("laid out"), "a = /srv/run/rabbitmq/key\n");
+        let command = home.command(Path::new("/bin/a")).expect("a command");
+        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        assert_eq!(command.get_program(), "chroot");
+        assert!(arguments[0].starts_with("--userspec=") && arguments.ends_with(&["/bin/a".to_owned()]), "{arguments:?}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod programs;
 mod rabbitmq;
 mod random;
 mod redis;
+mod root;
 mod server;
 
 pub use account::{Account, is_root};
@@ -30,4 +31,5 @@ pub use programs::Programs;
 pub use rabbitmq::RabbitMq;
 pub use random::random_hex;
 pub use redis::Redis;
+pub use root::Root;
 pub use server::{Kept, Recipe, START_MAX, STOP_MAX, Server, Stop};

@@ -1,5 +1,5 @@
 //! How is a private PostgreSQL set up? With a superuser and a password of its own, no sockets in the file system, and durability as
-//! PostgreSQL ships it.
+//! PostgreSQL ships it. A standby begins as a copy of its primary, and follows it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,6 +24,9 @@ pub struct Postgres {
     port: u16,
     password: String,
     databases: Vec<String>,
+    /// The port of the primary that it follows until it is promoted; `None`: it is one.
+    #[serde(default)]
+    follows: Option<u16>,
     extras: Extras,
 }
 
@@ -39,8 +42,18 @@ impl Postgres {
             port: free_port().map_err(ServerError::io("find a port for postgres"))?,
             password: random_hex(16),
             databases: databases.iter().map(|name| (*name).to_owned()).collect(),
+            follows: None,
             extras,
         })
+    }
+
+    /// A standby of this one, which must run when the standby first starts.
+    ///
+    /// # Errors
+    /// When there is no directory or no port for it.
+    pub fn plan_standby(&self, parents: &[PathBuf]) -> Result<Self, ServerError> {
+        let standby = Self::plan(&self.bin, parents, &[], self.extras.clone())?;
+        Ok(Self { password: self.password.clone(), follows: Some(self.port), ..standby })
     }
 
     /// The URL of a database.
@@ -61,19 +74,36 @@ impl Postgres {
         if fresh.exists() {
             std::fs::remove_dir_all(&fresh).map_err(ServerError::file("remove", &fresh))?;
         }
+        match self.follows {
+            Some(primary) => self.copy(primary, &fresh)?,
+            None => self.make(&fresh)?,
+        }
+        std::fs::rename(&fresh, &data).map_err(ServerError::file("rename", &fresh))
+    }
+
+    /// With everything that it takes to follow.
+    fn copy(&self, primary: u16, fresh: &Path) -> Result<(), ServerError> {
+        let mut copying = self.home.command(&self.bin.join("pg_basebackup"))?;
+        copying.args(["--host=127.0.0.1", "--no-password", "--checkpoint=fast", "--write-recovery-conf"]);
+        copying.arg(format!("--port={primary}")).arg(format!("--username={ROLE}"));
+        copying.arg("-D").arg(fresh).env("PGPASSWORD", &self.password);
+        crate::process::run_to_end("pg_basebackup", &mut copying, "", START_MAX).map(drop)
+    }
+
+    fn make(&self, fresh: &Path) -> Result<(), ServerError> {
         let password = self.home.write("password", &self.password)?;
         let mut initdb = self.home.command(&self.bin.join("initdb"))?;
-        initdb.arg("-D").arg(&fresh).args(["-U", ROLE, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]);
+        initdb.arg("-D").arg(fresh).args(["-U", ROLE, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]);
         initdb.arg("--pwfile").arg(&password);
         crate::process::run_to_end("initdb", &mut initdb, "", START_MAX)?;
         std::fs::remove_file(&password).map_err(ServerError::file("remove", &password))?;
         let create: String = self.databases.iter().map(|name| format!("create database {name};\n")).collect();
         if !create.is_empty() {
             let mut single = self.home.command(&self.bin.join("postgres"))?;
-            single.arg("--single").arg("-D").arg(&fresh).args(["-c", "exit_on_error=on", "postgres"]).stdin(Stdio::piped());
+            single.arg("--single").arg("-D").arg(fresh).args(["-c", "exit_on_error=on", "postgres"]).stdin(Stdio::piped());
             crate::process::run_to_end("postgres --single", &mut single, &create, START_MAX)?;
         }
-        std::fs::rename(&fresh, &data).map_err(ServerError::file("rename", &fresh))
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What of the servers is installed here.
+/// What of the servers is installed here, and of what tests need beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Programs {
     /// The directory with `initdb` and `postgres`; that of the newest version.
@@ -11,6 +11,8 @@ pub struct Programs {
     /// The script that runs in the foreground as whoever starts it, unlike Debian's wrapper in `/usr/sbin`.
     pub rabbitmq: Option<PathBuf>,
     pub redis: Option<PathBuf>,
+    /// The library that gives one process another clock; the one for programs with threads.
+    pub faketime: Option<PathBuf>,
 }
 
 impl Programs {
@@ -29,11 +31,14 @@ impl Programs {
             // Debian's wrapper serves only root and the user of its own server.
             .chain(on_path.iter().filter(|directory| !directory.starts_with(root.join("usr/sbin"))).cloned())
             .collect();
+        // One directory per architecture.
+        let libraries: Vec<PathBuf> = versions(&root.join("usr/lib")).collect();
         let redis: Vec<PathBuf> = on_path.into_iter().chain(known(&["usr/bin", "usr/local/bin"])).collect();
         Self {
             postgres: postgres.into_iter().find(|bin| bin.join("initdb").is_file() && bin.join("postgres").is_file()),
             rabbitmq: first(&rabbitmq, "rabbitmq-server"),
             redis: first(&redis, "redis-server").or_else(|| first(&redis, "valkey-server")),
+            faketime: first(&libraries, "faketime/libfaketimeMT.so.1"),
         }
     }
 }
@@ -83,11 +88,13 @@ mod tests {
             "usr/lib/postgresql/17/bin/psql",
             "usr/lib/rabbitmq/bin/rabbitmq-server",
             "usr/bin/redis-server",
+            "usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
         ]);
         let found = Programs::find(root.path(), None);
         assert_eq!(found.postgres, Some(root.path().join("usr/lib/postgresql/15/bin")));
         assert_eq!(found.rabbitmq, Some(root.path().join("usr/lib/rabbitmq/bin/rabbitmq-server")));
         assert_eq!(found.redis, Some(root.path().join("usr/bin/redis-server")));
+        assert_eq!(found.faketime, Some(root.path().join("usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")));
     }
 
     #[test]

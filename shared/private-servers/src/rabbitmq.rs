@@ -13,6 +13,7 @@ use crate::home::{Extras, Home};
 use crate::http::Api;
 use crate::port::free_port;
 use crate::random::random_hex;
+use crate::root::Root;
 use crate::server::{Recipe, START_MAX, Stop};
 
 const LOGIN: &str = "flotilla";
@@ -24,6 +25,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const HELLO: &[u8; 8] = b"AMQP\0\0\x09\x01";
 /// Erlang would start a port mapper that outlives everybody, unless there is one; this one is in our group.
 const RUN: &str = r#"epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec "$1""#;
+/// A root has no `/proc`, where the node would look for the memory that it has and uses.
+const WITHOUT_PROC: &str = "vm_memory_calculation_strategy = allocated\ntotal_memory_available_override_value = 4GB\n";
 
 /// The recipe, with everything that two starts must have in common.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,9 +49,21 @@ impl RabbitMq {
     /// # Errors
     /// When there is no directory or no port for it.
     pub fn plan(script: &Path, parents: &[PathBuf], extras: Extras) -> Result<Self, ServerError> {
+        Self::planned(script, Home::create(Self::NAME, USER, parents)?, extras)
+    }
+
+    /// The version that is in a root, with its files below [`Root::parent`] of `name`.
+    ///
+    /// # Errors
+    /// When we are not root, or there is no directory or no port for it.
+    pub fn plan_in(root: &Root, name: &str, extras: Extras) -> Result<Self, ServerError> {
+        Self::planned(Root::script(), Home::create_in(root, name, Self::NAME, USER)?, extras)
+    }
+
+    fn planned(script: &Path, home: Home, extras: Extras) -> Result<Self, ServerError> {
         let port = || free_port().map_err(ServerError::io("find a port for rabbitmq"));
         Ok(Self {
-            home: Home::create(Self::NAME, USER, parents)?,
+            home,
             script: script.to_owned(),
             port: port()?,
             management_port: port()?,
@@ -77,6 +92,11 @@ impl RabbitMq {
     /// The URL of the management API.
     pub fn admin_url(&self) -> String {
         format!("http://{LOGIN}:{}@127.0.0.1:{}", self.password, self.management_port)
+    }
+
+    /// Where it runs, if not in the system.
+    pub fn root(&self) -> Option<&Root> {
+        self.home.root()
     }
 
     pub fn port(&self) -> u16 {
@@ -117,7 +137,7 @@ impl RabbitMq {
             ("RABBITMQ_ENABLED_PLUGINS_FILE", "enabled_plugins"),
             ("RABBITMQ_PID_FILE", "node.pid"),
         ];
-        command.envs(texts).envs(paths.map(|(name, file)| (name, self.home.join(file))));
+        command.envs(texts).envs(paths.map(|(name, file)| (name, self.home.seen(file))));
         Ok(command)
     }
 
@@ -148,9 +168,10 @@ impl Recipe for RabbitMq {
         self.home.write("enabled_plugins", "[rabbitmq_management].\n")?;
         self.home.write(ADVANCED, "[].\n")?;
         let extras = self.home.lay_out(&self.extras)?;
+        let surroundings = self.home.root().map_or("", |_| WITHOUT_PROC);
         let configuration = format!(
             "listeners.tcp.default = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\ndefault_user = {LOGIN}\n\
-            default_pass = {}\nlog.console = true\nlog.console.level = warning\nlog.file = false\n{extras}",
+            default_pass = {}\nlog.console = true\nlog.console.level = warning\nlog.file = false\n{surroundings}{extras}",
             self.port, self.management_port, self.password
         );
         self.home.write("rabbitmq.conf", &configuration).map(drop)
