@@ -50,6 +50,22 @@ impl ChildGuard {
         self.signal("TERM");
     }
 
+    /// Stops it where it is: its connections stay open, and nobody answers. Its clocks go on.
+    ///
+    /// # Panics
+    /// When the process has already ended.
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after [`ChildGuard::pause`].
+    ///
+    /// # Panics
+    /// When the process has already ended.
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+    }
+
     /// Sends a signal by its name without `SIG`: `TERM`, `INT`, `STOP`, `CONT`.
     ///
     /// # Panics
@@ -90,6 +106,7 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
+    const SILENCE: Duration = Duration::from_millis(500);
 
     fn shell(script: &str) -> ChildGuard {
         ChildGuard::spawn(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()))
@@ -106,6 +123,22 @@ mod tests {
         assert_eq!(child.ended(), None);
         child.terminate();
         assert!(!child.end(LONG).await.success());
+    }
+
+    #[tokio::test]
+    async fn it_says_nothing_while_it_is_paused() {
+        use tokio::io::{AsyncBufReadExt, BufReader};
+        let mut child = shell("while true; do echo here; sleep 0.01; done");
+        let output = tokio::process::ChildStdout::from_std(child.child().stdout.take().expect("piped")).expect("readable");
+        let mut lines = BufReader::new(output).lines();
+        let mut next = async |wait| tokio::time::timeout(wait, lines.next_line()).await.map(|line| line.expect("readable"));
+        assert!(next(LONG).await.expect("a line").is_some());
+        child.pause();
+        // What it had said before is heard to its end.
+        while next(SILENCE).await.is_ok() {}
+        assert_eq!(child.ended(), None);
+        child.resume();
+        assert!(next(LONG).await.expect("a line").is_some());
     }
 
     #[test]

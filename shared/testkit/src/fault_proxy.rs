@@ -1,10 +1,15 @@
-//! How does a test come between a client and a server? With a proxy that can delay, fall silent, cut, and lose one reply.
+//! How does a test come between a client and a server? With a proxy that can be slow, fall silent, cut, reset, close late, and lose
+//! one request or reply. It counts what it did, because a fault that changed nothing proves nothing.
 
 mod link;
 mod lost;
+mod mode;
+mod pump;
+mod tally;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -14,26 +19,19 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::eventually::eventually;
 use link::Link;
 use lost::{Loss, Losses};
+use mode::Now;
+use tally::Tally;
 
-/// What the proxy does with what it carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing.
-    Pass,
-    /// Closes all connections; the port is closed, new ones are refused.
-    Cut,
-    /// As a peer behind a broken network: connections are accepted and stay open, what is sent is taken, nothing is ever answered.
-    /// What has gone silent does not come back: with the next mode it is closed.
-    HalfOpen,
-    /// Holds back each piece of data, in each direction, for this long.
-    Delay(Duration),
-}
+pub use mode::{Mode, Slow, Towards};
+pub use tally::Counts;
 
 /// A TCP proxy on a free port of the loopback interface; dropping it closes everything.
 pub struct FaultProxy {
     port: u16,
-    mode: watch::Sender<Mode>,
+    target: Arc<AtomicU16>,
+    now: watch::Sender<Now>,
     losses: Arc<Losses>,
+    tally: Arc<Tally>,
     serving: JoinHandle<()>,
 }
 
@@ -47,34 +45,57 @@ impl FaultProxy {
         let port = private_servers::free_port().unwrap_or_else(|error| panic!("a proxy has no port: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.unwrap_or_else(|error| panic!("a proxy cannot listen: {error}"));
-        let (mode, modes) = watch::channel(Mode::Pass);
-        let losses = Arc::new(Losses::default());
-        let link = Link { target, modes, losses: Arc::clone(&losses) };
+        let (now, modes) = watch::channel(Now::PASS);
+        let (losses, tally) = (Arc::new(Losses::default()), Arc::new(Tally::default()));
+        let target = Arc::new(AtomicU16::new(target));
+        let link = Link { target: target.clone(), modes, losses: losses.clone(), tally: tally.clone(), lines: Arc::default() };
         let serving = tokio::spawn(serve(listener, port, link));
-        Self { port, mode, losses, serving }
+        Self { port, target, now, losses, tally, serving }
     }
 
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From now on, also for connections that are open.
+    /// From now on, also for connections that are open. What [`Mode::Cut`] and [`Mode::Reset`] close stays closed, however soon the
+    /// next mode follows.
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.now.send_modify(|now| now.turn(mode));
+    }
+
+    /// New connections go to another port, as after a failover. Those that are open stay where they are.
+    pub fn retarget(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
+    }
+
+    /// What it has carried and done so far.
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// Lets the next request that contains `bytes` through, swallows what the server says to it, and closes that connection: the
     /// server has done it, and the client does not know.
     pub fn lose_reply_to(&self, bytes: impl Into<Vec<u8>>) {
-        self.losses.plan(bytes.into(), Loss::Reply);
+        self.losses.plan(None, bytes.into(), Loss::Reply);
+    }
+
+    /// The same on a connection that has carried `before` from now on: the reply to the `commit` of that which says so.
+    pub fn lose_reply_after(&self, before: impl Into<Vec<u8>>, bytes: impl Into<Vec<u8>>) {
+        self.losses.plan(Some(before.into()), bytes.into(), Loss::Reply);
     }
 
     /// Closes the connection on which the next request that contains `bytes` is made, before the server sees the end of it.
     pub fn lose_request(&self, bytes: impl Into<Vec<u8>>) {
-        self.losses.plan(bytes.into(), Loss::Request);
+        self.losses.plan(None, bytes.into(), Loss::Request);
     }
 
-    /// Waits until everything planned by [`FaultProxy::lose_reply_to`] and [`FaultProxy::lose_request`] has happened.
+    /// On a connection that has carried `before` from now on, the next request that contains `bytes` does not arrive, nor anything
+    /// after it, and the connection stays open: time to kill who made it.
+    pub fn hold_back_after(&self, before: impl Into<Vec<u8>>, bytes: impl Into<Vec<u8>>) {
+        self.losses.plan(Some(before.into()), bytes.into(), Loss::Rest);
+    }
+
+    /// Waits until every planned loss has happened.
     ///
     /// # Panics
     /// When it has not `within` the deadline.
@@ -95,15 +116,18 @@ async fn serve(listener: TcpListener, port: u16, link: Link) {
     let mut modes = link.modes.clone();
     let mut listener = Some(listener);
     loop {
-        let mode = *modes.borrow_and_update();
-        if mode == Mode::Cut {
+        let now = *modes.borrow_and_update();
+        if now.mode == Mode::Cut {
             listener = None;
         } else if listener.is_none() {
             listener = Some(reopen(port).await);
         }
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return },
-            Some(client) = accept(listener.as_ref()) => drop(links.spawn(link.clone().carry(client))),
+            Some(client) = accept(listener.as_ref()) => {
+                let born = *modes.borrow();
+                drop(links.spawn(link.clone().carry(client, born)));
+            }
             Some(_ended) = links.join_next() => {}
         }
     }
@@ -111,10 +135,13 @@ async fn serve(listener: TcpListener, port: u16, link: Link) {
 
 /// Never, when the port is closed.
 async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
-    match listener {
+    let listener = listener?;
+    loop {
         // An error concerns a client that has gone again.
-        Some(listener) => listener.accept().await.ok().map(|(client, _)| client),
-        None => None,
+        if let Ok((client, _)) = listener.accept().await {
+            return Some(client);
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -5,7 +5,11 @@
 mod child;
 mod environment;
 mod eventually;
+mod faketime;
 mod fault_proxy;
+mod hold;
+mod measured;
+pub mod oracle;
 mod programs;
 pub mod python;
 pub mod receiver;
@@ -15,7 +19,10 @@ mod skips;
 
 pub use child::ChildGuard;
 pub use eventually::{Fact, eventually, eventually_or, within};
-pub use fault_proxy::{FaultProxy, Mode};
+pub use faketime::{NO_FAKETIME, clock_off_by, faketime};
+pub use fault_proxy::{Counts, FaultProxy, Mode, Slow, Towards};
+pub use hold::hold;
+pub use measured::measured;
 pub use programs::program;
 pub use scratch::Scratch;
 pub use skips::skip;

@@ -12,9 +12,12 @@
 //! | `/hang` | none, until the client goes |
 //! | `/drop` | none: reads the request and closes the connection |
 //!
+//! `POST /effect/{policy}/{ms}` and `GET /effect/{key}` are for effects that are no webhooks: see [`effects`].
+//!
 //! `?retry_after=` sets the header on every answer that is no success. `?endpoint=` names the secret to judge by. What
 //! is not rightly signed is answered 401 and counted, whatever the path.
 
+mod effects;
 mod ledger;
 
 use std::future::pending;
@@ -28,12 +31,15 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path as Tail, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use vault::WebhookSecret;
 
+use crate::hold;
+
+use ledger::Effect;
 pub use ledger::{Entry, Ledger, Received, Totals};
 
 /// How far a signature's time may be from ours (Standard Webhooks: five minutes is usual).
@@ -67,7 +73,11 @@ impl Receiver {
         let addr = listener.local_addr().expect("a bound address");
         let ledger = Arc::new(ledger);
         let judge = Arc::new(Judge { secret_of, ledger: Arc::clone(&ledger) });
-        let app = Router::new().route("/{*behaviour}", post(judged)).with_state(judge);
+        let app = Router::new()
+            .route("/{*behaviour}", post(judged))
+            .route("/effect/{policy}/{ms}", post(effects::make))
+            .route("/effect/{key}", get(effects::has_happened))
+            .with_state(judge);
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves until it is dropped") });
         Self { addr, ledger, serving }
     }
@@ -94,8 +104,8 @@ impl Drop for Receiver {
     }
 }
 
-/// Runs a receiver as a process of its own, until it is killed: prints its address as the first line, and appends a line
-/// of JSON to `ledger_file` for each accepted delivery, before the delivery is answered.
+/// Runs a receiver as a process of its own, until it is killed: prints its address as the first line, and appends lines of JSON to
+/// `ledger_file`: one for each accepted delivery or effect before it is answered, and `{"answered": n, "at_ms": …}` after that.
 pub async fn run_as_process(secret: WebhookSecret, ledger_file: &Path) -> std::io::Result<()> {
     use std::io::Write;
 
@@ -130,20 +140,30 @@ async fn judged(
     let secret = (judge.secret_of)(endpoint);
     let signed = secret.is_some_and(|secret| is_signed(&secret, &headers, &body));
     let received = Received::new(uri.to_string(), headers, body);
-    let (id, attempt) = judge.ledger.attempt(received, signed);
+    let effect = delivery(received.header("webhook-id"));
+    let attempt = judge.ledger.attempt(&effect.key, received, signed);
     if !signed {
         return plain(StatusCode::UNAUTHORIZED, "badly signed");
     }
-    if let Some(wait) = behaviour.strip_prefix("late/") {
-        judge.ledger.accept(&id);
+    let (answer, number) = if let Some(wait) = behaviour.strip_prefix("late/") {
+        let number = judge.ledger.accept(&effect);
         dawdle_ms(wait.parse().unwrap_or(0)).await;
-        return plain(StatusCode::OK, "late");
-    }
-    let answer = behave(&behaviour, attempt, &wishes).await;
-    if answer.status().is_success() {
-        judge.ledger.accept(&id);
+        (plain(StatusCode::OK, "late"), Some(number))
+    } else {
+        let answer = behave(&behaviour, attempt, &wishes).await;
+        let number = answer.status().is_success().then(|| judge.ledger.accept(&effect));
+        (answer, number)
+    };
+    if let Some(number) = number {
+        judge.ledger.answered(number);
     }
     answer
+}
+
+/// What a delivery is to those who judge effects. Its key is the job's id, with `_r<n>` that of an edited replay.
+fn delivery(id: &str) -> Effect {
+    let job = id.split_once("_r").map_or(id, |(job, _)| job);
+    Effect { key: id.to_owned(), job: job.to_owned(), name: "deliver".to_owned(), policy: "repeat_same_key".to_owned() }
 }
 
 fn is_signed(secret: &WebhookSecret, headers: &HeaderMap, body: &[u8]) -> bool {
@@ -178,10 +198,9 @@ async fn behave(behaviour: &str, attempt: u32, wishes: &Wishes) -> Response {
     }
 }
 
-/// Being slow is what the path asked for: this is the receiver's behaviour, and no test waits for a fact in this way.
 async fn dawdle_ms(ms: usize) {
     let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)).min(SLOW_MAX);
-    let _elapsed = tokio::time::timeout(wait, pending::<()>()).await;
+    hold(wait, "a receiver that is slow is slow on purpose: the path asks for it").await;
 }
 
 fn plain(status: StatusCode, body: impl Into<Body>) -> Response {

@@ -48,6 +48,11 @@ pub fn rabbitmq() -> Option<RabbitServer> {
     RabbitServer::at(&variable("TEST_RABBITMQ_URL"), &variable("TEST_RABBITMQ_ADMIN"))
 }
 
+/// The type of queues that this run is about: `quorum`, unless the run is there for `classic` ones.
+pub fn queue_type() -> String {
+    Some(variable("TEST_BROKER_QUEUE_TYPE")).filter(|wish| !wish.is_empty()).unwrap_or_else(|| "quorum".to_owned())
+}
+
 /// The Redis of this run, if there is one.
 pub fn redis() -> Option<RedisServer> {
     let url = variable("TEST_REDIS_URL");

@@ -4,11 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::sync::watch;
+
+/// An effect as those know it who want to judge it.
+#[derive(Debug, Clone)]
+pub(super) struct Effect {
+    /// The key under which it may come again.
+    pub key: String,
+    pub job: String,
+    pub name: String,
+    /// What becomes of it when nobody knows whether it happened.
+    pub policy: String,
+}
 
 /// One request as it came in.
 #[derive(Debug, Clone)]
@@ -49,8 +62,10 @@ pub struct Totals {
 /// Everything received so far.
 pub struct Ledger {
     entries: Mutex<BTreeMap<String, Entry>>,
-    /// Gets one line for each accepted delivery.
+    /// Gets a line for each accepted delivery, and one for its answer.
     file: Option<Mutex<File>>,
+    /// Numbers of accepted deliveries.
+    numbers: AtomicU64,
     totals: watch::Sender<Totals>,
 }
 
@@ -73,7 +88,7 @@ impl Received {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { entries: Mutex::default(), file: None, totals: watch::Sender::new(Totals::default()) }
+        Self { entries: Mutex::default(), file: None, numbers: AtomicU64::new(0), totals: watch::Sender::new(Totals::default()) }
     }
 }
 
@@ -82,13 +97,12 @@ impl Ledger {
         Self { file: Some(Mutex::new(file)), ..Self::default() }
     }
 
-    /// Records a request. Returns its webhook id and which attempt of that id it is, from 1.
-    pub(super) fn attempt(&self, received: Received, signed: bool) -> (String, u32) {
-        let id = received.header("webhook-id").to_owned();
+    /// Records a request. Returns which attempt of that id it is, from 1.
+    pub(super) fn attempt(&self, id: &str, received: Received, signed: bool) -> u32 {
         let body_hash = received.body_hash();
         let mut entries = self.entries.lock();
         let fresh = || Entry { attempts: 0, accepted: 0, bad_signatures: 0, bodies: BTreeSet::new(), last: received.clone() };
-        let entry = entries.entry(id.clone()).or_insert_with(fresh);
+        let entry = entries.entry(id.to_owned()).or_insert_with(fresh);
         let is_new_body = entry.bodies.insert(body_hash);
         entry.attempts += 1;
         entry.bad_signatures += u32::from(!signed);
@@ -103,25 +117,41 @@ impl Ledger {
             totals.bad_signatures += u32::from(!signed);
             totals.changed += changed;
         });
-        (id, attempt)
+        attempt
     }
 
-    /// Records that a request of this id is about to be answered with success.
-    pub(super) fn accept(&self, id: &str) {
+    /// Records that this effect, of which there was an attempt, has happened, before it is answered. Returns its number, for
+    /// [`Ledger::answered`].
+    pub(super) fn accept(&self, effect: &Effect) -> u64 {
+        let number = self.numbers.fetch_add(1, Ordering::SeqCst);
         let mut entries = self.entries.lock();
-        let Some(entry) = entries.get_mut(id) else { return };
+        let Some(entry) = entries.get_mut(&effect.key) else { return number };
         entry.accepted += 1;
         let doubled = usize::from(entry.accepted == 2);
-        let line = serde_json::json!({ "id": id, "attempt": entry.attempts, "accepted": entry.accepted, "uri": entry.last.uri, "body": entry.last.body_hash() });
+        let mut line = json!({
+            "n": number, "id": effect.key, "job": effect.job, "name": effect.name, "policy": effect.policy,
+            "attempt": entry.attempts, "accepted": entry.accepted, "uri": entry.last.uri, "body": entry.last.body_hash()
+        });
         drop(entries);
-        if let Some(file) = &self.file {
-            // One write: lines of a killed process are whole or missing.
-            file.lock().write_all(format!("{line}\n").as_bytes()).expect("the ledger file can be written");
-        }
+        line["at_ms"] = now_ms().into();
+        self.write(&line);
         self.totals.send_modify(|totals| {
             totals.accepted += 1;
             totals.doubled += doubled;
         });
+        number
+    }
+
+    /// Records that the answer to the effect of this number is on its way. Of who is gone by then there is no such line.
+    pub(super) fn answered(&self, number: u64) {
+        self.write(&json!({ "answered": number, "at_ms": now_ms() }));
+    }
+
+    fn write(&self, line: &Value) {
+        if let Some(file) = &self.file {
+            // One write: lines of a killed process are whole or missing.
+            file.lock().write_all(format!("{line}\n").as_bytes()).expect("the ledger file can be written");
+        }
     }
 
     pub fn entry(&self, id: &str) -> Option<Entry> {
@@ -148,4 +178,9 @@ impl Ledger {
         let mut watched = self.totals.subscribe();
         *watched.wait_for(reached).await.expect("the ledger holds the sender")
     }
+}
+
+/// By the host's clock, which the servers of a test share.
+fn now_ms() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -38,6 +38,15 @@ impl Database {
         self.server.url(&self.name)
     }
 
+    /// The database of the same name on another server: a standby, or who was one.
+    pub fn also_on(&self, server: &PostgresServer) -> Self {
+        Self { server: server.clone(), name: self.name.clone() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs statements and returns the rows of their results, columns as text; null is empty.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use private_servers::{Extras, Postgres, Programs, RabbitMq, Recipe, Redis, Server, ServerError, Stop, Sweeper, random_hex};
+use private_servers::{Extras, Postgres, Programs, RabbitMq, Recipe, Redis, Root, Server, ServerError, Stop, Sweeper, random_hex};
 
 use super::rabbit::RabbitServer;
 use super::{PostgresServer, RedisServer};
@@ -43,6 +43,15 @@ impl Private<Postgres> {
         Some(Self::launch(move |parents| Postgres::plan(&bin, parents, &[], extras)).await)
     }
 
+    /// Starts a standby of it, which follows it until it is promoted (`select pg_promote()`).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn standby(&self) -> Self {
+        let primary = self.recipe.clone();
+        Self::launch(move |parents| primary.plan_standby(parents)).await
+    }
+
     /// For databases in it.
     pub fn server(&self) -> PostgresServer {
         PostgresServer::at(&self.recipe.url("postgres")).expect("the recipe has a URL")
@@ -67,8 +76,13 @@ impl Private<RabbitMq> {
     /// # Panics
     /// When it does not start.
     pub async fn start_with(extras: Extras) -> Option<Self> {
+        let extras = RabbitMq::brisk(extras);
+        if let Some(root) = rabbitmq_root() {
+            let name = fresh_name();
+            return Some(Self::launch_in(vec![root.parent(&name)], move |_| RabbitMq::plan_in(&root, &name, extras)).await);
+        }
         let script = programs().rabbitmq?;
-        Some(Self::launch(move |parents| RabbitMq::plan(&script, parents, RabbitMq::brisk(extras))).await)
+        Some(Self::launch(move |parents| RabbitMq::plan(&script, parents, extras)).await)
     }
 
     /// For virtual hosts in it. They go with its data: make a new one after [`Private::wipe_and_start`].
@@ -128,8 +142,12 @@ impl Private<Redis> {
 
 impl<R: Recipe> Private<R> {
     async fn launch(plan: impl FnOnce(&[PathBuf]) -> Result<R, ServerError> + Send + 'static) -> Self {
+        Self::launch_in(parents(), plan).await
+    }
+
+    /// With its files below one of `parents`, which are removed when it has ended.
+    async fn launch_in(parents: Vec<PathBuf>, plan: impl FnOnce(&[PathBuf]) -> Result<R, ServerError> + Send + 'static) -> Self {
         blocking(move || {
-            let parents = parents();
             let sweeper = Sweeper::over(&parents)?;
             let recipe = plan(&parents)?;
             let mut server = Server::new(recipe.clone(), Some(Arc::new(sweeper)));
@@ -210,8 +228,24 @@ pub(super) fn programs() -> Programs {
     Programs::find(Path::new("/"), environment::path().as_deref())
 }
 
+/// The version of RabbitMQ that this run is about, if it is not the system's.
+///
+/// # Panics
+/// When there is none where the run says that it is: the system's would be another version.
+fn rabbitmq_root() -> Option<Root> {
+    let directory = environment::variable("TEST_RABBITMQ_ROOT");
+    let root = || {
+        Root::at(Path::new(&directory)).unwrap_or_else(|| panic!("there is no RabbitMQ in `{directory}`, which TEST_RABBITMQ_ROOT names"))
+    };
+    (!directory.is_empty()).then(root)
+}
+
+fn fresh_name() -> String {
+    format!("flotilla-{}", random_hex(6))
+}
+
 /// Where its files may be. A scratch directory will not do: the account that a server runs as may not enter it.
 fn parents() -> Vec<PathBuf> {
-    let name = format!("flotilla-{}", random_hex(6));
+    let name = fresh_name();
     [std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")].map(|parent| parent.join(&name)).to_vec()
 }

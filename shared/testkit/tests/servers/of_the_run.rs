@@ -1,7 +1,7 @@
 //! The servers of the run: what is made for one test is there, is its own, and goes with it.
 
 use serde_json::json;
-use testkit::servers::{self, Vhost};
+use testkit::servers::{self, PrivateRabbit, Vhost};
 use testkit::{eventually, skip};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,6 +39,20 @@ async fn a_virtual_host_is_described_and_goes() {
     assert!(other.ask("GET", path.clone(), None).await.is_some());
     drop(vhost);
     eventually("the virtual host is gone", LONG, async || other.ask("GET", path.clone(), None).await.is_none()).await;
+}
+
+/// Else a run on another version would break, restart and wipe the one that the system has.
+#[tokio::test]
+async fn a_private_broker_is_of_the_version_of_the_run() {
+    let Some(server) = servers::rabbitmq() else { skip!("rabbitmq", servers::HOW) };
+    let Some(private) = PrivateRabbit::start().await else { skip!("rabbitmq", "rabbitmq-server is not installed") };
+    let mut versions = Vec::new();
+    for vhost in [server.default_vhost(), private.server().default_vhost()] {
+        // The overview has no answer before the broker has counted.
+        versions.push(vhost.ask("GET", "/api/definitions".to_owned(), None).await.expect("described")["rabbitmq_version"].clone());
+    }
+    assert!(versions[0].is_string() && versions[0] == versions[1], "{versions:?}");
+    assert!(private.ctl(&["version"]).await.contains(versions[0].as_str().expect("text")));
 }
 
 #[tokio::test]
