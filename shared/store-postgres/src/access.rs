@@ -19,7 +19,7 @@ impl PostgresStore {
         statement: Sql,
         read: fn(&PgRow) -> Result<T, Fault>,
     ) -> Result<Vec<T>, StoreError> {
-        let rows = self.reader.rows(doing, statement).await?;
+        let rows = self.reader.list(doing, statement).await?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|fault| fault.into_error(doing))
     }
 
@@ -75,7 +75,7 @@ impl Access for PostgresStore {
 
     async fn audit(&self, tenant: &TenantId, page: &AuditPage) -> Result<AuditPageRows, StoreError> {
         let read = async {
-            let mut connection = self.reader.acquire().await?;
+            let mut connection = self.reader.acquire_for_list().await?;
             let page = audit::page(&mut connection, tenant, page).await?;
             connection.give_back();
             Ok(page)

@@ -121,6 +121,8 @@ fn gather(first: Call, calls: &mut mpsc::Receiver<Call>) -> (Vec<Call>, Option<C
 async fn write(lanes: &Lanes, flush: Vec<Call>) {
     let mut left = vec![flush];
     while let Some(mut flush) = left.pop() {
+        // Who was answered that it took too long must not find it done all the same, if that can be helped.
+        flush.retain(|call| !call.reply.is_closed());
         if flush.is_empty() {
             continue;
         }
@@ -144,7 +146,7 @@ async fn write(lanes: &Lanes, flush: Vec<Call>) {
 
 /// A fault in the data may be one caller's alone; an outage is everybody's.
 fn is_a_callers(fault: &Fault) -> bool {
-    fault.is_of_an_operation() || !fault.is_of_the_connection()
+    fault.is_of_an_operation() || !(fault.is_of_the_connection() || fault.is_of_waiting() || fault.is_for_want_of_space())
 }
 
 fn answer(flush: Vec<Call>, replies: Vec<Result<Enqueued, KeyReused>>) {
@@ -155,9 +157,10 @@ fn answer(flush: Vec<Call>, replies: Vec<Result<Enqueued, KeyReused>>) {
 }
 
 fn refuse(flush: Vec<Call>, fault: Fault) {
+    let others = fault.of_the_others();
     let mut fault = Some(fault);
     for call in flush {
-        let fault = fault.take().unwrap_or(Fault::Away("the database could not take the transaction"));
+        let fault = fault.take().unwrap_or_else(|| others.of_the_others());
         let _ = call.reply.send(Err(EnqueueError::Store(fault.into_error(Enqueue::DOING))));
     }
 }

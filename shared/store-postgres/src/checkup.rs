@@ -9,13 +9,12 @@ use store::{Outstanding, Store as _, StoreError};
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::clock::HOST_OFFSET_MAX;
 use crate::fault::Fault;
 use crate::row::Columns;
 use crate::schema;
 use crate::tx::sql;
 
-/// Nothing here goes by the host's clock; but logs do, and beyond this something is wrong with one of the two.
-const CLOCK_OFFSET_MAX_MS: i64 = 30_000;
 /// What is older keeps dead rows from being cleared away.
 const TRANSACTION_MAX: Duration = Duration::from_secs(300);
 /// Connections that one process may need.
@@ -90,7 +89,7 @@ impl PostgresStore {
         };
         let mut checkup = self.reader.within(DOING, read).await?;
         checkup.clock_offset_ms = (now.micros() - host_now.micros()) / 1_000;
-        checkup.short_of_space = self.context.health.check_space(DOING).is_err();
+        checkup.short_of_space = self.context.health.is_short_of_space();
         Ok(checkup)
     }
 }
@@ -167,7 +166,7 @@ impl Checkup {
                 "raise `max_connections`; each process needs up to twelve",
             ),
             error(
-                clock_offset_ms.abs() > CLOCK_OFFSET_MAX_MS,
+                u128::from(clock_offset_ms.unsigned_abs()) > HOST_OFFSET_MAX.as_millis(),
                 format!("the database's clock and this host's are {} s apart", clock_offset_ms.abs() / 1_000),
                 "synchronise the clocks of both hosts (NTP)",
             ),

@@ -2,10 +2,10 @@
 //!
 //! Leases, timers and expiry are judged inside statements, by the database itself. What processes need of it - to mint ids, to date
 //! what they write - is an estimate: a sample of the database's clock plus what this process's monotonic clock has measured since.
-//! What the host's wall clock shows plays no part.
+//! What the host's wall clock shows plays no part in that; how far it is off is only told.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::Timestamp;
 use domain::bounds::LEASE_RENEW_TIMEOUT;
@@ -17,6 +17,10 @@ const ROUND_TRIP_MAX: Duration = Duration::from_millis(250);
 /// Steps back up to this long are smoothed: long enough for no renewal under way to take a claim of before for one of another.
 const STEP_BACK_MAX: Duration = Duration::from_secs(10);
 const _: () = assert!(STEP_BACK_MAX.as_secs() > LEASE_RENEW_TIMEOUT.as_secs() + 1, "a renewal must not outlast the smoothing");
+
+/// Nothing here goes by the host's clock; but signatures of webhooks, certificates and logs do, and beyond this something is wrong with
+/// one of the two.
+pub(crate) const HOST_OFFSET_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) struct Clock {
     started: Instant,
@@ -81,6 +85,14 @@ impl Clock {
             return Timestamp::from_micros(now);
         }
         Timestamp::from_micros(before.max(now))
+    }
+
+    /// Whether the host's clock is as good as the database's.
+    pub(crate) fn is_near_the_hosts(&self) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "the host's clock is what is looked at; nothing but readiness is decided by it")]
+        let host = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ours = self.elapsed() + self.offset.load(Ordering::Acquire);
+        (ours - micros(host)).abs() <= micros(HOST_OFFSET_MAX)
     }
 
     /// What statements add to the database's time; 0 outside of tests.

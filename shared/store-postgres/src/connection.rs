@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::clock::{Clock, Sample};
 use crate::fault::Fault;
 use crate::lane::Lane;
+use crate::server_run::ServerRun;
 use crate::tx::sql;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -33,6 +34,7 @@ const SPACE: &str = "set plan_cache_mode = force_custom_plan";
 pub(crate) struct Connector {
     pub(crate) options: PgConnectOptions,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) server: Arc<ServerRun>,
     /// How long a write may take on lanes that have no deadline of their own.
     pub(crate) deadline: Duration,
 }
@@ -89,6 +91,7 @@ impl Connector {
             let asked = self.clock.ask();
             let row = connection.fetch_one(sql(include_str!("../queries/store_now.sql"))).await?;
             let sample = self.clock.answered(row.try_get(0)?, asked);
+            self.server.meet(row.try_get(1)?);
             best = best.filter(|best| best.round_trip <= sample.round_trip).or(Some(sample));
         }
         best.into_iter().for_each(|sample| self.clock.believe(sample));

@@ -10,6 +10,7 @@ pub(crate) mod code {
     pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(crate) const QUERY_CANCELED: &str = "57014";
     pub(crate) const DISK_FULL: &str = "53100";
+    pub(crate) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(crate) const READ_ONLY: &str = "25006";
     /// Connections (08), resources (53), an operator's doing such as a shutdown (57), the system itself (58).
     pub(crate) const CLASSES_OF_THE_MOMENT: [&str; 4] = ["08", "53", "57", "58"];
@@ -29,6 +30,8 @@ pub(crate) enum Fault {
     Planned,
     #[error("{0}")]
     Away(&'static str),
+    #[error("the database found no space for the transaction")]
+    NoSpace,
     /// Another process was faster: what was decided by what had been read does not hold any more.
     #[error("overtaken by another process")]
     Overtaken,
@@ -56,7 +59,7 @@ impl Fault {
             Self::Sql(error) => {
                 matches!(sqlstate(error).as_deref(), Some(code::SERIALIZATION_FAILURE | code::DEADLOCK_DETECTED))
             }
-            Self::Rule(_) | Self::Panicked | Self::Planned | Self::Away(_) => false,
+            Self::Rule(_) | Self::Panicked | Self::Planned | Self::Away(_) | Self::NoSpace => false,
         }
     }
 
@@ -69,7 +72,7 @@ impl Fault {
                 None => true,
             },
             Self::Panicked | Self::Away(_) => true,
-            Self::Rule(_) | Self::Planned | Self::Overtaken => false,
+            Self::Rule(_) | Self::Planned | Self::Overtaken | Self::NoSpace => false,
         }
     }
 
@@ -90,7 +93,32 @@ impl Fault {
 
     /// The database's disk is full.
     pub(crate) fn is_for_want_of_space(&self) -> bool {
-        matches!(self, Self::Sql(error) if sqlstate(error).as_deref() == Some(code::DISK_FULL))
+        match self {
+            Self::Sql(error) => sqlstate(error).as_deref() == Some(code::DISK_FULL),
+            Self::NoSpace => true,
+            Self::Rule(_) | Self::Panicked | Self::Planned | Self::Away(_) | Self::Overtaken => false,
+        }
+    }
+
+    /// The server takes no writes: a standby, or one that was made read-only.
+    pub(crate) fn is_for_want_of_a_primary(&self) -> bool {
+        matches!(self, Self::Sql(error) if sqlstate(error).as_deref() == Some(code::READ_ONLY))
+    }
+
+    /// There is no connection, or none that answers; the server may have no place for one more.
+    pub(crate) fn is_for_want_of_a_connection(&self) -> bool {
+        let is_crowded = |error: &sqlx::Error| sqlstate(error).as_deref() == Some(code::TOO_MANY_CONNECTIONS);
+        match self {
+            Self::Sql(error) => is_crowded(error) || self.is_of_the_connection(),
+            Self::Away(_) => true,
+            Self::Rule(_) | Self::Panicked | Self::Planned | Self::Overtaken | Self::NoSpace => false,
+        }
+    }
+
+    /// A lock or a statement took too long: whoever is to blame, trying it again in halves takes as long once more.
+    pub(crate) fn is_of_waiting(&self) -> bool {
+        matches!(self, Self::Sql(error)
+            if matches!(sqlstate(error).as_deref(), Some(code::LOCK_NOT_AVAILABLE | code::QUERY_CANCELED)))
     }
 
     /// A row has an id for which there is no partition.
@@ -99,10 +127,16 @@ impl Fault {
             && error.as_database_error().is_some_and(|error| error.constraint().is_none()))
     }
 
+    /// What those are told who shared a transaction with the first, who learns it all.
+    pub(crate) fn of_the_others(&self) -> Self {
+        if self.is_for_want_of_space() { Self::NoSpace } else { Self::Away("the database could not take the transaction") }
+    }
+
     fn blame(&self) -> Blame {
         match self {
             Self::Rule(_) | Self::Panicked => Blame::Store,
             Self::Planned | Self::Away(_) | Self::Overtaken => Blame::Moment,
+            Self::NoSpace => Blame::Space,
             Self::Sql(error) => blame(error),
         }
     }
@@ -150,6 +184,7 @@ mod tests {
         assert!(Fault::from(io).is_of_the_connection());
         assert!(matches!(Fault::from(sqlx::Error::PoolTimedOut).into_error("testing"), StoreError::Unavailable { .. }));
         assert!(matches!(Fault::rule("no").into_error("testing"), StoreError::Broken { .. }));
+        assert!(matches!(Fault::NoSpace.of_the_others().into_error("testing"), StoreError::Full { .. }));
         assert!(Fault::Overtaken.is_collision() && !Fault::Planned.is_collision());
     }
 }

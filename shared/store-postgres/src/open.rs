@@ -25,6 +25,7 @@ use crate::planned::PlannedFailures;
 use crate::reader::Reader;
 use crate::retain::RetainedFrom;
 use crate::schema;
+use crate::server_run::ServerRun;
 use crate::tx::{Context, sql};
 
 /// `server_version_num` of the oldest server that is known to do: 15.0.
@@ -51,8 +52,12 @@ pub async fn migrate(options: &PostgresOptions) -> Result<Migrated, OpenError> {
         // A migration may take long, and so may the wait for another one that is under way; the deadline is that of the whole.
         sql(MIGRATING).execute(&mut connection).await.map_err(OpenError::of_sql)?;
         let from = schema::migrate(&mut connection).await?;
-        let connector =
-            Connector { options: connect_options(&options.url)?, clock: Arc::new(Clock::new()), deadline: options.write_deadline };
+        let connector = Connector {
+            options: connect_options(&options.url)?,
+            clock: Arc::new(Clock::new()),
+            server: Arc::default(),
+            deadline: options.write_deadline,
+        };
         let other = |fault: crate::fault::Fault| OpenError::Other(sqlx::Error::Protocol(fault.to_string()));
         connector.sample_clock(&mut connection).await.map_err(other)?;
         let partitions = Partitions { span: options.partition_span };
@@ -69,14 +74,20 @@ impl PostgresStore {
         let mut connection = connect(&options.url).await?;
         schema::check(&mut connection).await?;
         let clock = Arc::new(Clock::new());
-        let connector =
-            Arc::new(Connector { options: connect_options(&options.url)?, clock: Arc::clone(&clock), deadline: options.write_deadline });
+        let server = Arc::<ServerRun>::default();
+        let connector = Arc::new(Connector {
+            options: connect_options(&options.url)?,
+            clock: Arc::clone(&clock),
+            server: Arc::clone(&server),
+            deadline: options.write_deadline,
+        });
         let unanswered = |_| OpenError::Late(CONNECT_WITHIN.as_secs());
         connector.sample_clock(&mut connection).await.map_err(unanswered)?;
         connector.close(Some(connection)).await;
         let planned = PlannedFailures::default();
         let context = Arc::new(Context {
             clock,
+            server,
             mint: Mint::default(),
             callback: options.callback.clone(),
             planned: planned.clone(),

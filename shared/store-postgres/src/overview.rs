@@ -12,7 +12,7 @@ use crate::{dead_letter, rate};
 impl Overview for PostgresStore {
     async fn dead_letters(&self, tenant: &TenantId, page: &DeadPage) -> Result<DeadLetterPage, StoreError> {
         let read = async {
-            let mut connection = self.reader.acquire().await?;
+            let mut connection = self.reader.acquire_for_list().await?;
             let page = dead_letter::page(&mut connection, tenant, page).await?;
             connection.give_back();
             Ok(page)
@@ -21,12 +21,12 @@ impl Overview for PostgresStore {
     }
 
     async fn dead_groups(&self, tenant: &TenantId, filter: &DeadFilter, limit: usize) -> Result<Vec<DeadGroup>, StoreError> {
-        let rows = self.reader.rows("grouping dead letters", dead_letter::groups(tenant, filter, limit)).await?;
+        let rows = self.reader.list("grouping dead letters", dead_letter::groups(tenant, filter, limit)).await?;
         Ok(readable(&rows, dead_letter::group))
     }
 
     async fn throughput(&self, since: Timestamp) -> Result<Vec<Throughput>, StoreError> {
-        let rows = self.reader.rows("reading what has ended", rate::sums(since)).await?;
+        let rows = self.reader.list("reading what has ended", rate::sums(since)).await?;
         Ok(readable(&rows, rate::throughput))
     }
 }

@@ -30,6 +30,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Reader {
     connect: PgConnectOptions,
     permits: Semaphore,
+    /// For reads of many rows: one place fewer, so that however many look through lists, a single row is always found.
+    lists: Semaphore,
     idle: Mutex<Vec<Idle>>,
     deadline: Duration,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Borrowed<'r> {
     connection: PgConnection,
     reader: &'r Reader,
     _permit: SemaphorePermit<'r>,
+    _list: Option<SemaphorePermit<'r>>,
 }
 
 impl Reader {
@@ -58,8 +61,9 @@ impl Reader {
             ("default_transaction_read_only", "on"),
             ("statement_timeout", &format!("{}ms", deadline.as_millis())),
         ]);
-        let permits = Semaphore::new(usize::try_from(readers).unwrap_or(1).max(1));
-        Self { connect, permits, idle: Mutex::default(), deadline }
+        let readers = usize::try_from(readers).unwrap_or(1).max(1);
+        let (permits, lists) = (Semaphore::new(readers), Semaphore::new((readers - 1).max(1)));
+        Self { connect, permits, lists, idle: Mutex::default(), deadline }
     }
 
     pub(crate) async fn rows(&self, doing: &'static str, statement: Sql) -> Result<Vec<PgRow>, StoreError> {
@@ -95,6 +99,25 @@ impl Reader {
         outcome.map_err(|fault| fault.into_error(doing))
     }
 
+    /// Like [`Reader::rows`], for what may be long.
+    pub(crate) async fn list(&self, doing: &'static str, statement: Sql) -> Result<Vec<PgRow>, StoreError> {
+        let read = async {
+            let mut connection = self.acquire_for_list().await?;
+            let rows = statement.fetch_all(&mut *connection).await?;
+            connection.give_back();
+            Ok(rows)
+        };
+        self.within(doing, read).await
+    }
+
+    /// Like [`Reader::acquire`], but leaves one connection to those who want a single row.
+    pub(crate) async fn acquire_for_list(&self) -> Result<Borrowed<'_>, Fault> {
+        let list = self.lists.acquire().await.map_err(|_| Fault::Away("the store is shut down"))?;
+        let mut borrowed = self.acquire().await?;
+        borrowed._list = Some(list);
+        Ok(borrowed)
+    }
+
     /// Waits for a turn, and takes an idle connection that lives, or makes one. Under the deadline of [`Reader::within`].
     pub(crate) async fn acquire(&self) -> Result<Borrowed<'_>, Fault> {
         let permit = self.permits.acquire().await.map_err(|_| Fault::Away("the store is shut down"))?;
@@ -107,7 +130,7 @@ impl Reader {
             Some(connection) => connection,
             None => self.connect.connect().await?,
         };
-        Ok(Borrowed { connection, reader: self, _permit: permit })
+        Ok(Borrowed { connection, reader: self, _permit: permit, _list: None })
     }
 
     async fn trusted(&self, idle: Idle) -> Option<PgConnection> {
@@ -128,6 +151,7 @@ impl Reader {
     /// Later reads are `Unavailable`; those under way end as they would.
     pub(crate) async fn close(&self) {
         self.permits.close();
+        self.lists.close();
         let all = std::mem::take(&mut *self.idle.lock());
         close(all).await;
     }

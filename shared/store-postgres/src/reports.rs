@@ -10,6 +10,7 @@ use store::{AttemptLog, Depth, JobPage, PageRequest, Reports, Store as _, StoreE
 use crate::PostgresStore;
 use crate::act::JOB_BY_ID;
 use crate::fault::Fault;
+use crate::health::{clocks_apart, takes_no_writes};
 use crate::listing::JOB_OUTLINE;
 use crate::row::{Columns, job, lines, worker_state};
 use crate::shelf::readable;
@@ -20,15 +21,23 @@ use crate::{listing, timeline};
 impl Reports for PostgresStore {
     async fn ping(&self) -> Result<(), StoreError> {
         const DOING: &str = "answering a ping";
-        self.context.health.check_space(DOING)?;
+        self.context.health.check_lanes(DOING)?;
         self.lanes.check().map_err(|fault| fault.into_error(DOING))?;
-        let ahead = self.reader.within(DOING, async {
+        let look = self.reader.within(DOING, async {
             let mut connection = self.reader.acquire().await?;
+            let standby = sql(include_str!("../queries/server_standby.sql")).fetch_one(&mut *connection).await?;
             let ahead = self.context.partitions.ahead(&mut connection, self.now()).await?;
             connection.give_back();
-            Ok(ahead)
+            Ok((Columns::of(&standby).flag()?, ahead))
         });
-        self.context.health.check_partitions(ahead.await?, DOING)
+        let (is_standby, ahead) = look.await?;
+        if is_standby {
+            return Err(takes_no_writes());
+        }
+        if !self.context.clock.is_near_the_hosts() {
+            return Err(clocks_apart());
+        }
+        self.context.health.check_partitions(ahead, DOING)
     }
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -46,7 +55,7 @@ impl Reports for PostgresStore {
     async fn jobs(&self, tenant: &TenantId, page: &PageRequest) -> Result<JobPage, StoreError> {
         let doing = "listing jobs";
         let read = async {
-            let mut connection = self.reader.acquire().await?;
+            let mut connection = self.reader.acquire_for_list().await?;
             let page = listing::page(&mut connection, tenant, page).await?;
             connection.give_back();
             Ok(page)
@@ -56,7 +65,7 @@ impl Reports for PostgresStore {
 
     async fn timeline(&self, tenant: &TenantId, id: JobId) -> Result<Vec<TimelineEntry>, StoreError> {
         let read = async {
-            let mut connection = self.reader.acquire().await?;
+            let mut connection = self.reader.acquire_for_list().await?;
             let timeline = timeline::read(&mut connection, tenant, id).await?;
             connection.give_back();
             Ok(timeline)
@@ -70,7 +79,7 @@ impl Reports for PostgresStore {
     }
 
     async fn depths(&self) -> Result<Vec<Depth>, StoreError> {
-        let rows = self.reader.rows("counting queued jobs", sql(include_str!("../queries/job_depths.sql"))).await?;
+        let rows = self.reader.list("counting queued jobs", sql(include_str!("../queries/job_depths.sql"))).await?;
         Ok(readable(&rows, depth))
     }
 

@@ -33,6 +33,9 @@ impl Write for Rescue {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rescued, Fault> {
+        if tx.context.server.is_new() {
+            return Ok(Rescued::default());
+        }
         let statement = sql(include_str!("../queries/worker_bury_expired.sql")).bind(worker_state::DEAD).bind(tx.shift());
         let mut workers = Vec::new();
         for row in tx.rows(statement).await? {

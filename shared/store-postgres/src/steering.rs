@@ -65,7 +65,7 @@ impl Steering for PostgresStore {
     async fn operations(&self, tenant: &TenantId, limit: usize) -> Result<Vec<Operation>, StoreError> {
         let limit = i64::try_from(limit.min(OPERATIONS_SHOWN_MAX)).unwrap_or(i64::MAX);
         let statement = sql(include_str!("../queries/operation_list.sql")).bind(tenant.to_string()).bind(limit);
-        let rows = self.reader.rows("listing operations", statement).await?;
+        let rows = self.reader.list("listing operations", statement).await?;
         Ok(readable(&rows, operation))
     }
 }

@@ -18,6 +18,7 @@ use crate::paces::Paces;
 use crate::partition::Partitions;
 use crate::planned::PlannedFailures;
 use crate::retain::RetainedFrom;
+use crate::server_run::ServerRun;
 
 /// A statement with what is bound to it.
 pub(crate) type Sql = Query<'static, Postgres, PgArguments>;
@@ -39,6 +40,7 @@ pub(crate) fn sql_of<'a>(text: &'static str, ids: impl IntoIterator<Item = &'a J
 /// What every transaction needs besides its connection.
 pub(crate) struct Context {
     pub(crate) clock: Arc<Clock>,
+    pub(crate) server: Arc<ServerRun>,
     pub(crate) mint: Mint,
     pub(crate) callback: Option<CallbackKind>,
     pub(crate) planned: PlannedFailures,

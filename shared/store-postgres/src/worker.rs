@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::bounds::LEASE_FOR;
-use domain::{Emission, Event, JobId, JobState, QueueName, Run, Timestamp, WaitingFor, WorkerId};
+use domain::{ClaimId, Emission, Event, JobId, JobState, QueueName, Run, Timestamp, WaitingFor, WorkerId};
 use store::{Renewal, Renewed, Until, WorkerRegistration};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::lane::{Lane, Write};
 use crate::moves::{Move, apply};
 use crate::row::{Columns, hex, job_ids, millis, to_json, worker_state};
 use crate::tx::{Tx, sql, sql_of};
+use crate::unless_locked::unless_locked;
 
 /// How far two processes' estimates of the database's time may be apart.
 const LOOK_AHEAD: Duration = Duration::from_secs(1);
@@ -81,7 +82,8 @@ fn length_of_lease() -> i64 {
     i64::try_from(LEASE_FOR.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Extends a lease, and compares what the worker holds with what the store thinks that it runs.
+/// Extends a lease, and compares what the worker holds with what the store thinks that it runs. The lease needs nothing of the jobs: who
+/// keeps those locked must not end it.
 pub(crate) struct Renew {
     pub(crate) renewal: Renewal,
 }
@@ -97,23 +99,49 @@ impl Write for Renew {
         let statement = sql(include_str!("../queries/worker_renew.sql")).bind(worker).bind(length_of_lease()).bind(tx.shift());
         let Some(row) = tx.row(statement).await? else { return Ok(Err(Fenced)) };
         let drain = Columns::of(&row).flag()?;
-        self.record_progress(tx).await?;
         self.record_marks(tx).await?;
-        let cancels = self.cancels(tx).await?;
-        let held: Vec<Uuid> = self.renewal.held.iter().map(|claim| *claim.as_uuid()).collect();
-        // A look from the future is one from before the clock was corrected: nobody is a stranger then; the next renewal tells.
-        let looked_at = Some(self.renewal.as_of).filter(|at| *at <= tx.now + LOOK_AHEAD).unwrap_or_default().micros();
-        let ended: Vec<Uuid> = self.renewal.ended.iter().map(|claim| *claim.as_uuid()).collect();
-        let named: Vec<Uuid> = held.iter().chain(&ended).copied().collect();
-        let unnamed = sql(include_str!("../queries/claim_strangers.sql")).bind(worker).bind(named).bind(looked_at);
-        let strangers = job_ids(&tx.rows(unnamed).await?)?;
-        let emissions = hand_back(tx, self.renewal.worker, &strangers).await?;
-        tx.execute(sql(include_str!("../queries/claim_forget.sql")).bind(worker).bind(held).bind(looked_at).bind(ended)).await?;
-        Ok(Ok(Renewed { cancels, handed_back: strangers.len(), emissions, drain, paces: Vec::new() }))
+        tx.execute(sql(include_str!("../queries/claim_forget_ended.sql")).bind(worker).bind(uuids(&self.renewal.ended))).await?;
+        let (cancels, strangers) = self.news(tx).await?;
+        // What is beneath touches jobs. Where they are locked, the next renewal does it.
+        let cancels = if cancels { unless_locked(tx, async |tx| self.cancels(tx).await).await?.unwrap_or_default() } else { Vec::new() };
+        let (mut handed_back, mut emissions) = (0, Vec::new());
+        if (strangers || !self.renewal.progress.is_empty())
+            && let Some(compared) = unless_locked(tx, async |tx| self.compare(tx).await).await?
+        {
+            (handed_back, emissions) = compared;
+        }
+        Ok(Ok(Renewed { cancels, handed_back, emissions, drain, paces: Vec::new() }))
     }
 }
 
 impl Renew {
+    /// A look from the future is one from before the clock was corrected: nobody is a stranger then; the next renewal tells.
+    fn looked_at(&self, tx: &Tx<'_>) -> i64 {
+        Some(self.renewal.as_of).filter(|at| *at <= tx.now + LOOK_AHEAD).unwrap_or_default().micros()
+    }
+
+    /// Whether there are cancels, and whether there are claims that it did not name.
+    async fn news(&self, tx: &mut Tx<'_>) -> Result<(bool, bool), Fault> {
+        let (worker, held, looked_at) = (*self.renewal.worker.as_uuid(), uuids(&self.renewal.held), self.looked_at(tx));
+        let news = tx.row(sql(include_str!("../queries/worker_news.sql")).bind(worker).bind(held).bind(looked_at)).await?;
+        let flags = |row| {
+            let mut c = Columns::of(row);
+            Ok((c.flag()?, c.flag()?))
+        };
+        news.as_ref().map_or(Ok((false, false)), flags)
+    }
+
+    /// Records progress, and hands back what the worker does not know.
+    async fn compare(&self, tx: &mut Tx<'_>) -> Result<(usize, Vec<Emission>), Fault> {
+        let (worker, held, looked_at) = (*self.renewal.worker.as_uuid(), uuids(&self.renewal.held), self.looked_at(tx));
+        self.record_progress(tx).await?;
+        let unnamed = sql(include_str!("../queries/claim_strangers.sql")).bind(worker).bind(held.clone()).bind(looked_at);
+        let strangers = job_ids(&tx.rows(unnamed).await?)?;
+        let emissions = hand_back(tx, self.renewal.worker, &strangers).await?;
+        tx.execute(sql(include_str!("../queries/claim_forget.sql")).bind(worker).bind(held).bind(looked_at)).await?;
+        Ok((strangers.len(), emissions))
+    }
+
     async fn record_progress(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         if self.renewal.progress.is_empty() {
             return Ok(());
@@ -151,6 +179,10 @@ impl Renew {
         };
         rows.iter().map(cancel).collect()
     }
+}
+
+fn uuids(claims: &[ClaimId]) -> Vec<Uuid> {
+    claims.iter().map(|claim| *claim.as_uuid()).collect()
 }
 
 /// Jobs of claims that their worker does not know: it never started them. The timeline must not show the worker as the one

@@ -161,13 +161,13 @@ impl Writer {
         }
         let alone = if let [operation] = &*group { operation.alone() } else { Alone::Transaction };
         let was_open = self.connection.is_some();
-        let outcome = self.attempt(group, alone).await;
-        self.context.health.note(outcome.as_ref().err().and_then(Failed::fault));
-        match outcome {
+        let outcome = match self.attempt(group, alone).await {
             // The server has closed the connection while nobody looked, as after a restart.
             Err(failed) if was_open && failed.leaves_no_doubt(alone) => self.attempt(group, alone).await,
             outcome => outcome,
-        }
+        };
+        self.context.health.note(self.lane, outcome.as_ref().err().and_then(Failed::fault));
+        outcome
     }
 
     async fn attempt(&mut self, group: &mut [Operation], alone: Alone) -> Result<(), Failed> {
@@ -258,8 +258,9 @@ async fn caught(work: impl Future<Output = Result<(), Fault>>) -> Result<(), Fau
 
 /// Nothing is known to be written: the first learns why, the others that it was so.
 fn refuse(group: Vec<Operation>, fault: Fault) {
+    let others = fault.of_the_others();
     let mut fault = Some(fault);
     for operation in group {
-        operation.answer(Err(fault.take().unwrap_or(Fault::Away("the database could not take the transaction"))));
+        operation.answer(Err(fault.take().unwrap_or_else(|| others.of_the_others())));
     }
 }

@@ -122,6 +122,7 @@ async fn a_cut_is_answered_at_once_and_mended() {
     for _ in 0..3 {
         all_is_well(&p.store, &p.b, worker).await.expect("all lanes are connected");
         p.proxy.set(Mode::Cut);
+        eventually("no connection is left", BACK, async || p.proxy.counts().open == 0).await;
         let (failed, took) = within("everything", LONG, try_everything(&p.store, &p.b, worker)).await;
         assert_eq!(failed.len(), 9, "{failed:#?}");
         assert!(took < Duration::from_secs(3), "a refused connection is an answer: {took:?}");
