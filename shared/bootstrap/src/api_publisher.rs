@@ -17,14 +17,18 @@ impl ApiPublisher {
     }
 }
 
-/// Why nothing can be sent at present, if so.
+/// What keeps RabbitMQ from being of use at present, if anything: first what a person must mend.
 pub(crate) fn trouble(health: RabbitHealth) -> Option<BrokerError> {
-    let RabbitHealth { connected, blocked, last_error, .. } = health;
+    let RabbitHealth { connected, consuming, blocked, refused, not_received, last_error, .. } = health;
     let unavailable = |doing, why: String| Some(BrokerError::Unavailable { doing, source: why.into() });
-    match blocked {
-        Some(why) => unavailable("an alarm of RabbitMQ stops it from taking messages", why),
-        None if !connected => unavailable("RabbitMQ is not connected", last_error.unwrap_or_else(|| "connecting".to_owned())),
-        None => None,
+    let connecting = || last_error.clone().unwrap_or_else(|| "connecting".to_owned());
+    match (refused, blocked, not_received) {
+        (Some(refusal), ..) => Some(BrokerError::Refused(format!("RabbitMQ refuses: {refusal}"))),
+        (None, Some(why), _) => unavailable("an alarm of RabbitMQ stops it from taking messages", why),
+        (None, None, _) if !connected => unavailable("RabbitMQ is not connected", connecting()),
+        (None, None, _) if consuming == Some(false) => unavailable("RabbitMQ is not connected to receive", connecting()),
+        (None, None, Some(why)) => unavailable("RabbitMQ is not consumed", why),
+        (None, None, None) => last_error.and_then(|why| unavailable("a queue of RabbitMQ cannot be made", why)),
     }
 }
 
@@ -63,6 +67,8 @@ mod tests {
             connected,
             consuming: None,
             blocked: blocked.map(str::to_owned),
+            refused: None,
+            not_received: None,
             queued_to_send: 0,
             unconfirmed: 0,
             different_queues: Vec::new(),
@@ -77,5 +83,16 @@ mod tests {
         assert_eq!(said(health(true, None)), None);
         assert!(said(health(true, Some("low on memory"))).is_some_and(|said| said.contains("alarm") && said.contains("low on memory")));
         assert!(said(health(false, None)).is_some_and(|said| said.contains("not connected")));
+        let deaf = RabbitHealth { consuming: Some(false), ..health(true, None) };
+        assert!(said(deaf).is_some_and(|said| said.contains("not connected to receive")));
+        let idle = RabbitHealth { consuming: Some(true), not_received: Some("its queue is gone".to_owned()), ..health(true, None) };
+        assert!(said(idle).is_some_and(|said| said.contains("not consumed") && said.contains("its queue is gone")));
+    }
+
+    /// The sentence itself is shown to those without a key: it must not be a cause below another one.
+    #[test]
+    fn a_refusal_goes_before_everything_else_and_is_told_whole() {
+        let refused = RabbitHealth { refused: Some("rabbitmqctl set_permissions".to_owned()), ..health(false, Some("low on memory")) };
+        assert!(trouble(refused).is_some_and(|error| error.to_string().contains("rabbitmqctl set_permissions")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use broker_rabbitmq::RabbitCheck;
+use broker_rabbitmq::{CheckError, RabbitCheck};
 use coordination_redis::{RedisCoordination, RedisOptions};
 use domain::{QueueName, Timestamp};
 use settings::ServerUrl;
@@ -141,22 +141,22 @@ async fn workers(store: &PostgresStore) -> Finding {
 async fn rabbit(servers: &Servers, tls_ca: Option<String>, queues: &[QueueName]) -> Vec<Finding> {
     let tls_ca = tls_ca.filter(|_| is_tls(&servers.broker));
     let checked = broker_rabbitmq::check(servers.broker.secret().expose(), tls_ca, servers.queue_type, queues).await;
-    let RabbitCheck { version, forbidden, takes_messages, missing_queues, different_queues } = match checked {
+    let RabbitCheck { version, forbidden, mend, takes_messages, missing_queues, different_queues } = match checked {
         Ok(checked) => checked,
         Err(error) => {
             let finding = Finding::new("broker", Verdict::Bad, format!("{}: {}", servers.broker, chain(&error)));
-            return vec![finding.mend(
-                "check that RabbitMQ runs, that host, port, user, password and virtual host are right, and that the user may enter the virtual host",
-            )];
+            return vec![finding.mend(match error {
+                CheckError::Refused { advice, .. } => advice,
+                CheckError::Address(_) | CheckError::Unreachable(_) => {
+                    "check that RabbitMQ runs, that host and port are right, and that nothing stands between".to_owned()
+                }
+            })];
         }
     };
     let version = version.unwrap_or_else(|| "of an unknown version".to_owned());
     let mut findings = vec![Finding::new("broker", Verdict::Good, format!("{} is RabbitMQ {version}", servers.broker))];
     if let Some(why) = forbidden {
-        findings.push(
-            Finding::new("permissions", Verdict::Bad, why)
-                .mend("let the user configure, write and read there: rabbitmqctl set_permissions -p VHOST USER '.*' '.*' '.*'"),
-        );
+        findings.push(Finding::new("permissions", Verdict::Bad, why).mend(mend.unwrap_or_else(|| "look into RabbitMQ's log".to_owned())));
     }
     if takes_messages == Some(false) {
         findings.push(

@@ -62,6 +62,11 @@ impl Address {
         Ok(Self { uri, extra_ca })
     }
 
+    /// Who logs in: no secret.
+    pub fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
     pub fn is_tls(&self) -> bool {
         self.uri.scheme == AMQPScheme::AMQPS
     }

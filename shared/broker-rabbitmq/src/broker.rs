@@ -53,12 +53,12 @@ impl RabbitBroker {
         let publishing = tokio::spawn({
             let (hub, stop) = (Arc::clone(&hub), stop.clone());
             let session = Box::new(publishing);
-            async move { hub.publishing.keep("publish", &hub.address, &hub.options.name, session, stop).await }
+            async move { hub.publishing.keep("publish", &hub, session, stop).await }
         });
         let consuming = tokio::spawn({
             let (hub, stop) = (Arc::clone(&hub), stop.clone());
             let session = Box::new(Consumers::new(Arc::clone(&hub)));
-            async move { hub.consuming.keep("consume", &hub.address, &hub.options.name, session, stop).await }
+            async move { hub.consuming.keep("consume", &hub, session, stop).await }
         });
         Ok(Self { hub, outbox: Mutex::new(Some(outbox)), stop, keepers: Mutex::new(vec![publishing, consuming]) })
     }
@@ -157,7 +157,9 @@ impl Publisher for RabbitBroker {
             return Err(CallError::ended("announcing", "the broker takes no messages at present").into());
         }
         let Some(line) = self.hub.publishing.line.borrow().clone() else { return not_yet.and(Err(declare::not_yet())) };
-        Ok(announce::announce(&line, notices).await?)
+        let told = announce::announce(&line, notices).await;
+        announce::note(&self.hub, &told);
+        Ok(told?.confirmed)
     }
 }
 

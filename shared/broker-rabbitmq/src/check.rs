@@ -15,6 +15,7 @@ use telemetry::chain;
 use tokio::time::timeout;
 
 use crate::address::{Address, AddressError};
+use crate::advice;
 use crate::declare::Asking;
 use crate::error::{CALL_TIMEOUT, CallError, Refused, call};
 use crate::line::Line;
@@ -37,6 +38,8 @@ pub struct RabbitCheck {
     pub version: Option<String>,
     /// What we may not do, and why: declaring, binding, publishing or consuming.
     pub forbidden: Option<String>,
+    /// What to do about that.
+    pub mend: Option<String>,
     /// Whether a message was taken within 2 s. If not, there is a memory or disk alarm. `None`: it could not be tried.
     pub takes_messages: Option<bool>,
     /// Class queues that do not exist yet. They are made at the first start.
@@ -52,11 +55,21 @@ pub enum CheckError {
     Address(#[from] AddressError),
     #[error("RabbitMQ cannot be asked")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It answers, and does not let us. The advice has the command that mends it.
+    #[error("RabbitMQ refuses us")]
+    Refused {
+        advice: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
-impl From<CallError> for CheckError {
-    fn from(error: CallError) -> Self {
-        Self::Unreachable(Box::new(error))
+impl CheckError {
+    fn of(error: CallError, address: &Address) -> Self {
+        match advice::of(&error, address) {
+            Some(advice) => Self::Refused { advice, source: Box::new(error) },
+            None => Self::Unreachable(Box::new(error)),
+        }
     }
 }
 
@@ -66,15 +79,17 @@ impl From<CallError> for CheckError {
 /// When there is no connection; everything else is in the findings.
 pub async fn check(url: &str, extra_ca: Option<String>, queue_type: QueueType, queues: &[QueueName]) -> Result<RabbitCheck, CheckError> {
     let address = Address::parse(url, extra_ca)?;
-    let line = Line::open(&address, "flotilla (check)").await?;
+    let refused = |error| CheckError::of(error, &address);
+    let line = Line::open(&address, "flotilla (check)").await.map_err(refused)?;
     // Before anything is published: after that, an alarm would silence the whole connection.
-    let (missing_queues, different_queues) = compare(&line, queue_type, queues).await?;
+    let (missing_queues, different_queues) = compare(&line, queue_type, queues).await.map_err(refused)?;
     let trial = format!("flotilla.v1.check.{:016x}", rand::random::<u64>());
     let tried = try_out(&line, &trial).await;
     line.close().await;
     Ok(RabbitCheck {
         version: version(&address).await,
         takes_messages: tried.as_ref().ok().copied(),
+        mend: tried.as_ref().err().and_then(|error| advice::of(error, &address)),
         forbidden: tried.err().map(|error| chain(&error)),
         missing_queues,
         different_queues,

@@ -15,11 +15,13 @@ use crate::declare::Asking;
 use crate::error::{CALL_TIMEOUT, CallError, call};
 use crate::hub::Hub;
 use crate::lane::{Arrival, Fate, Lane, UNCOUNTED};
+use crate::lifeless;
 use crate::line::Line;
 use crate::message;
 use crate::subscription::Subscription;
 use crate::tags::{Tags, Told};
 use crate::topology;
+use crate::troubles::Deed;
 
 /// The number of messages held ready is changed when it is wrong by this factor, and not more often than this.
 const PREFETCH_FACTOR: u16 = 2;
@@ -57,6 +59,7 @@ impl Watch<'_> {
 struct Consuming<'a> {
     watch: Watch<'a>,
     hub: &'a Hub,
+    line: &'a Line,
     channel: Channel,
     tags: Tags<Acker>,
     prefetch: u16,
@@ -68,12 +71,15 @@ pub(crate) async fn consume(post: &Post, line: &Line, hub: &Hub) -> Result<(), C
     // Two connections that make a queue at the same time get in each other's way: the sending one goes first, where it can.
     let mut made = hub.made.subscribe();
     let _ = timeout(DECLARED_WITHIN, made.wait_for(|made| made.is_settled(&post.class.queue))).await;
+    if hub.lifeless.lock().contains(&post.class) {
+        lifeless::mend(hub, &post.class).await?;
+    }
     make_sure(post, line, hub).await?;
     let channel = line.channel().await?;
     let epoch = post.subscription.hold.lock().begin(&post.class);
     let prefetch = post.subscription.prefetch(&post.class.queue);
     let watch = Watch { post, epoch };
-    let mut consuming = Consuming { watch, hub, channel, tags: Tags::default(), prefetch, prefetch_at: Instant::now() };
+    let mut consuming = Consuming { watch, hub, line, channel, tags: Tags::default(), prefetch, prefetch_at: Instant::now() };
     let consumer = consuming.begin().await?;
     consuming.run(consumer).await
 }
@@ -93,10 +99,22 @@ async fn make_sure(post: &Post, line: &Line, hub: &Hub) -> Result<(), CallError>
 impl Consuming<'_> {
     async fn begin(&self) -> Result<Consumer, CallError> {
         call("setting the prefetch", self.channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
-        let queue = topology::class_queue(&self.watch.post.class).into();
+        let class = &self.watch.post.class;
+        let queue = topology::class_queue(class).into();
+        let _one_after_the_other = self.hub.beginning.lock().await;
+        if !self.line.is_up() {
+            return Err(CallError::ended("consuming", "the connection ended"));
+        }
+        *self.hub.begins.lock() = Some(class.clone());
         let consuming = self.channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = call("consuming", consuming).await?;
+        let consumer = call("consuming", consuming).await;
+        // Unless the connection ended over it: then it is still to be seen whose it was.
+        if consumer.as_ref().err().is_none_or(|error| !error.ends_the_line()) {
+            *self.hub.begins.lock() = None;
+        }
+        let consumer = consumer?;
         self.watch.lane(|lane| lane.consuming_since = Some(Instant::now()));
+        self.hub.troubles.over(&Deed::Receive(self.watch.post.class.clone()));
         Ok(consumer)
     }
 

@@ -22,6 +22,7 @@ use crate::hub::Hub;
 use crate::line::Line;
 use crate::message;
 use crate::topology::DEAD_RECORDER;
+use crate::troubles::Deed;
 
 /// How long after a failure it is tried again: nothing waits for dead letters.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -92,9 +93,12 @@ impl DeadLetters for RabbitDeadLetters {
 pub(crate) async fn keep(sink: Sink, line: Arc<Line>, hub: Arc<Hub>) {
     let mut told = String::new();
     while !sink.is_closed() {
-        let Err(trouble) = consume(&sink, &line, &hub).await else { return };
+        let ended = consume(&sink, &line, &hub).await;
+        *hub.reading_since.lock() = None;
+        let Err(trouble) = ended else { return hub.troubles.over(&Deed::ReadDeadLetters) };
+        let refused = hub.failed(Deed::ReadDeadLetters, &trouble);
         let trouble = chain(&trouble);
-        if trouble != told {
+        if trouble != told && !refused {
             tracing::warn!(error = %trouble, "cannot read RabbitMQ's dead letters; trying again and again");
             told = trouble;
         }
@@ -109,6 +113,8 @@ async fn consume(sink: &Sink, line: &Line, hub: &Hub) -> Result<(), CallError> {
     call(DOING, channel.basic_qos(RABBIT_DEAD_LETTERS_MAX, BasicQosOptions::default())).await?;
     let consuming = channel.basic_consume(DEAD_RECORDER.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
     let mut consumer = call(DOING, consuming).await?;
+    *hub.reading_since.lock() = Some(Instant::now());
+    hub.troubles.over(&Deed::ReadDeadLetters);
     let (answers, mut answered) = mpsc::unbounded_channel();
     loop {
         tokio::select! {

@@ -12,6 +12,7 @@ use crate::line::Line;
 use crate::topology::{self, Binding, DEAD_EXCHANGE, Queue};
 
 const DOING: &str = "declaring queues";
+const BINDING: &str = "binding a queue";
 
 /// What the broker says about a queue.
 pub(crate) struct Found {
@@ -92,7 +93,8 @@ impl<'a> Asking<'a> {
     async fn bind(&mut self, binding: &Binding) -> Result<(), CallError> {
         let channel = self.channel().await?;
         let (queue, pattern) = (binding.queue.as_str().into(), binding.pattern.as_str().into());
-        self.ask(DOING, channel.queue_bind(queue, DEAD_EXCHANGE.into(), pattern, QueueBindOptions::default(), FieldTable::default())).await
+        self.ask(BINDING, channel.queue_bind(queue, DEAD_EXCHANGE.into(), pattern, QueueBindOptions::default(), FieldTable::default()))
+            .await
     }
 
     /// What all queues share: the dead-letter exchange and the recorder behind it.

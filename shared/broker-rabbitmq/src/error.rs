@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// How long the broker may take to answer one call.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a call that opens a connection does.
+pub(crate) const CONNECTING: &str = "connecting";
+
 /// A call that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("RabbitMQ failed while {doing}")]
@@ -62,6 +65,12 @@ impl CallError {
         let Why::Client(error) = &self.why else { return false };
         let ErrorKind::ProtocolError(error) = error.kind() else { return false };
         matches!(error.kind(), AMQPErrorKind::Hard(kind) if *kind != AMQPHardError::CONNECTIONFORCED)
+    }
+
+    /// Whether the broker gave the connection up because something of its own broke.
+    pub fn is_the_brokers_own(&self) -> bool {
+        let Why::Client(error) = &self.why else { return false };
+        matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.kind(), AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR)))
     }
 
     /// Whether it ended the whole connection, for whatever reason.

@@ -13,6 +13,10 @@ pub struct RabbitHealth {
     pub consuming: Option<bool>,
     /// Why RabbitMQ takes nothing at present: a memory or disk alarm.
     pub blocked: Option<String>,
+    /// What RabbitMQ refuses to this user, with the command that mends it.
+    pub refused: Option<String>,
+    /// Why something that is subscribed to is not received at this moment, though connected.
+    pub not_received: Option<String>,
     /// Emissions that wait to be sent.
     pub queued_to_send: usize,
     /// Emissions that were sent and not confirmed yet.
@@ -33,6 +37,8 @@ impl RabbitHealth {
             connected: hub.publishing.connected(),
             consuming: subscribed.then(|| hub.consuming.connected()),
             blocked: publishing.blocked,
+            refused: hub.troubles.refused(),
+            not_received: hub.troubles.not_received(),
             queued_to_send,
             unconfirmed: hub.in_flight.load(Ordering::Acquire),
             different_queues: hub.different.lock().iter().cloned().collect(),

@@ -115,6 +115,11 @@ impl Hold {
         self.lanes.get(class)?.1.consuming_since
     }
 
+    /// With nothing of this class in hand: how many messages of it have come so far.
+    pub fn idle(&self, class: &Class) -> Option<u64> {
+        self.lanes.get(class)?.1.idle()
+    }
+
     pub fn others(&mut self, class: &Class, others: bool) {
         if let Some((_, lane)) = self.lanes.get_mut(class) {
             lane.others = others;

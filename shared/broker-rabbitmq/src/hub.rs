@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use domain::QueueName;
+use domain::{Class, QueueName};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::dead_letters::Sink;
 use crate::episode::Episode;
+use crate::error::CallError;
 use crate::link::Link;
 use crate::made::Made;
 use crate::options::RabbitOptions;
 use crate::subscription::Subscriptions;
+use crate::troubles::{Deed, Troubles};
 
 pub(crate) struct Hub {
     pub address: Address,
@@ -31,8 +34,17 @@ pub(crate) struct Hub {
     pub subscriptions: Subscriptions,
     /// Somebody wants to read dead letters.
     pub dead_letters: Mutex<Option<Sink>>,
+    /// Since when the broker should see that we read them.
+    pub reading_since: Mutex<Option<Instant>>,
+    /// Consumers begin one after the other: whatever ends the connection then is of this class.
+    pub beginning: tokio::sync::Mutex<()>,
+    pub begins: Mutex<Option<Class>>,
+    /// Classes that ended a connection when they were consumed.
+    pub lifeless: Mutex<BTreeSet<Class>>,
     /// Something to consume was added or taken away.
     pub consumers_changed: Notify,
+    /// What does not succeed at present.
+    pub troubles: Troubles,
     /// Messages that were no hints.
     pub garbage: Episode,
     /// Broker queues that exist with other arguments than ours.
@@ -52,7 +64,12 @@ impl Hub {
             in_flight: AtomicUsize::default(),
             subscriptions: Subscriptions::default(),
             dead_letters: Mutex::default(),
+            reading_since: Mutex::default(),
+            beginning: tokio::sync::Mutex::default(),
+            begins: Mutex::default(),
+            lifeless: Mutex::default(),
             consumers_changed: Notify::new(),
+            troubles: Troubles::default(),
             garbage: Episode::new("dead-lettered messages of RabbitMQ that are no hints; they are shown among the dead letters"),
             different: Mutex::default(),
         }
@@ -80,6 +97,19 @@ impl Hub {
     /// A queue of ours was found missing: it is made anew by the publishing side.
     pub fn missing(&self, queue: &QueueName) {
         self.made.send_if_modified(|made| made.gone(queue));
+    }
+
+    /// A connection has ended. If something of the broker broke while a consumer began, that one is not begun again just so.
+    pub fn blame(&self, trouble: &CallError) {
+        let begun = self.begins.lock().take();
+        if trouble.is_the_brokers_own() {
+            self.lifeless.lock().extend(begun);
+        }
+    }
+
+    /// It did not succeed. `true`: it is refused, and a person has been told so.
+    pub fn failed(&self, deed: Deed, error: &CallError) -> bool {
+        self.troubles.failed(deed, error, &self.address)
     }
 
     /// Says once of each queue that it is not as we would have made it.

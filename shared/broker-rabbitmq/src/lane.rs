@@ -77,6 +77,8 @@ pub(crate) struct Lane {
     claimed_until: Option<Timestamp>,
     /// Other workers consume this class as well.
     pub others: bool,
+    /// Messages that came, ever.
+    arrivals: u64,
     /// Since when the broker should see our consumer.
     pub consuming_since: Option<Instant>,
 }
@@ -105,6 +107,11 @@ impl Lane {
         self.next(begun).is_some()
     }
 
+    /// With nothing in hand: how many have come so far.
+    pub fn idle(&self) -> Option<u64> {
+        self.held.is_empty().then_some(self.arrivals)
+    }
+
     /// Parts that are out.
     pub fn out(&self) -> bool {
         self.held.values().any(|held| held.out > 0)
@@ -113,6 +120,7 @@ impl Lane {
     /// `false`: it is in hand already.
     pub fn arrived(&mut self, hint: Hint, how: Arrival) -> bool {
         let Arrival { tag, deliveries, at } = how;
+        self.arrivals += 1;
         if self.held.contains_key(&hint.emission) {
             return false;
         }

@@ -2,6 +2,7 @@
 //! and forgetful messenger: what it loses, the ledger knows (I1). It does not know what a job is.
 
 mod address;
+mod advice;
 mod announce;
 mod broker;
 mod check;
@@ -16,6 +17,7 @@ mod health;
 mod hold;
 mod hub;
 mod lane;
+mod lifeless;
 mod line;
 mod link;
 mod looks;
@@ -27,6 +29,7 @@ mod publishing;
 mod subscription;
 mod tags;
 mod topology;
+mod troubles;
 
 pub use address::AddressError;
 pub use broker::RabbitBroker;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::error::{CALL_TIMEOUT, CallError, Why, call, call_within};
+use crate::error::{CALL_TIMEOUT, CONNECTING, CallError, Why, call, call_within};
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,10 +53,9 @@ impl Drop for CutUnlessOpen {
 impl Line {
     /// Connects and logs in, within the deadline of a call.
     pub async fn open(address: &Address, name: &str) -> Result<Self, CallError> {
-        const DOING: &str = "connecting";
         let socket = Socket::default();
         let mut unless_open = CutUnlessOpen(Some(socket.clone()));
-        let runtime = lapin::runtime::default_runtime().map_err(|error| CallError { doing: DOING, why: Why::Client(error) })?;
+        let runtime = lapin::runtime::default_runtime().map_err(|error| CallError { doing: CONNECTING, why: Why::Client(error) })?;
         let properties = ConnectionProperties::default()
             .with_connection_name(name.into())
             .with_client_property("product".into(), "flotilla".into())
@@ -92,7 +91,7 @@ impl Line {
             },
             properties,
         );
-        let connection = call(DOING, connecting).await.map_err(|error| if address.is_tls() { error } else { foreign(error) })?;
+        let connection = call(CONNECTING, connecting).await.map_err(|error| if address.is_tls() { error } else { foreign(error) })?;
         let socket = unless_open.0.take().unwrap_or_default();
         let events = Mutex::new(Some(connection.events_listener().boxed()));
         Ok(Self { connection, events, socket })

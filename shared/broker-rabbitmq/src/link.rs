@@ -14,11 +14,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::address::Address;
-use crate::error::{CallError, Why};
+use crate::error::{CONNECTING, CallError, Why};
+use crate::hub::Hub;
 use crate::line::Line;
+use crate::troubles::Deed;
 
-const BACKOFF: Backoff = Backoff::Exponential { base_ms: 400, cap_ms: 10_000 };
+/// A broker that is back has 15 s until jobs run again (docs/reliability.md): no more than a third of it may pass before we look.
+const BACKOFF: Backoff = Backoff::Exponential { base_ms: 400, cap_ms: 5_000 };
 const SHORTEST: Duration = Duration::from_millis(200);
 /// How often the client library is asked whether it is still connected, whatever it told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -67,13 +69,13 @@ impl Link {
     }
 
     /// Keeps a connection until `stop`.
-    pub async fn keep(&self, role: &'static str, address: &Address, name: &str, mut session: Box<dyn Session>, stop: CancellationToken) {
+    pub async fn keep(&self, role: &'static str, hub: &Hub, mut session: Box<dyn Session>, stop: CancellationToken) {
         let mut failures = 0_u16;
-        let name = format!("{name} ({role})");
         loop {
-            let Some((trouble, held)) = self.once(role, address, &name, &mut *session, &stop).await else { return };
+            let Some((trouble, held)) = self.once(role, hub, &mut *session, &stop).await else { return };
             failures = if held >= HELD_FOR { 1 } else { failures.saturating_add(1) };
-            self.note(role, address, &trouble);
+            hub.blame(&trouble);
+            self.note(role, hub, &trouble);
             let delay = BACKOFF.delay(failures, rand::random::<f64>()).max(SHORTEST);
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -86,21 +88,21 @@ impl Link {
     async fn once(
         &self,
         role: &'static str,
-        address: &Address,
-        name: &str,
+        hub: &Hub,
         session: &mut dyn Session,
         stop: &CancellationToken,
     ) -> Option<(CallError, Duration)> {
         let opening = async {
             session.wanted().await;
-            Line::open(address, name).await
+            Line::open(&hub.address, &format!("{} ({role})", hub.options.name)).await
         };
         let line = match stop.run_until_cancelled(opening).await? {
             Ok(line) => Arc::new(line),
             Err(error) => return Some((error, Duration::ZERO)),
         };
         let since = Instant::now();
-        tracing::info!("connected to RabbitMQ at {address} to {role}");
+        tracing::info!("connected to RabbitMQ at {} to {role}", hub.address);
+        hub.troubles.over(&Deed::Enter(role));
         self.up(&line);
         let ended = tokio::select! {
             biased;
@@ -128,11 +130,14 @@ impl Link {
     }
 
     /// One line for a new trouble, none for its repetitions.
-    fn note(&self, role: &'static str, address: &Address, trouble: &CallError) {
+    fn note(&self, role: &'static str, hub: &Hub, trouble: &CallError) {
         let text = chain(trouble);
+        let refused = if trouble.doing == CONNECTING { hub.failed(Deed::Enter(role), trouble) } else { hub.troubles.refused().is_some() };
         let mut state = self.state.lock();
         if state.last_error.as_ref() != Some(&text) {
-            tracing::warn!(error = %text, "no connection to RabbitMQ at {address} to {role}; trying again and again");
+            if !refused {
+                tracing::warn!(error = %text, "no connection to RabbitMQ at {} to {role}; trying again and again", hub.address);
+            }
             state.last_error = Some(text);
         }
     }

@@ -1,4 +1,4 @@
-//! Looks at the class queues from outside: one that was found empty twice has lost whatever was published before the first look,
+//! Looks at the broker from outside. Class queues: one that was found empty twice has lost whatever was published before the first look,
 //! unless a worker holds it. Whether one does is for the ledger to know.
 
 use std::collections::HashMap;
@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::declare::Asking;
 use crate::hub::Hub;
 use crate::line::Line;
+use crate::making;
 use crate::topology;
 
 /// The time between two looks at a class.
@@ -37,6 +38,8 @@ pub(crate) async fn at_class_queues(hub: &Hub, line: &Line) -> Infallible {
         for class in declared.iter().flat_map(topology::classes) {
             look_at(hub, &mut asking, class, &mut empty).await;
         }
+        // A connection that is lost tells its owner by itself.
+        let _ = making::dead_letter_path(line, hub, &declared).await;
     }
 }
 

@@ -75,6 +75,10 @@ impl Made {
         self.withheld.insert(queue.clone());
     }
 
+    pub fn is_well(&self, of: &Of) -> bool {
+        !self.troubles.contains_key(of)
+    }
+
     /// Nothing is wrong with it. `true`: something was.
     pub fn well(&mut self, of: &Of) -> bool {
         self.troubles.remove(of).is_some()

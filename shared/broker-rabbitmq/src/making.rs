@@ -8,11 +8,12 @@ use telemetry::chain;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::declare::Asking;
-use crate::error::{CallError, Refused, Why};
+use crate::error::{CallError, Why};
 use crate::hub::Hub;
 use crate::line::Line;
 use crate::made::{Of, called};
 use crate::topology;
+use crate::troubles::Deed;
 
 /// How long the sending side waits for a queue that it hears of for the first time; a message before it would come back.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -67,6 +68,24 @@ async fn pass(line: &Line, hub: &Hub) -> Result<(), CallError> {
     Ok(())
 }
 
+/// Makes sure of where dead letters go. Nobody waits there, so nobody would notice that it was taken away.
+pub(crate) async fn dead_letter_path(line: &Line, hub: &Hub, queues: &[QueueName]) -> Result<(), CallError> {
+    let mut asking = Asking::new(line);
+    if hub.made.borrow().is_well(&None) {
+        let shared = asking.foundations(hub).await;
+        note(line, hub, &None, shared).await?;
+    }
+    for queue in queues {
+        let of = Some(queue.clone());
+        // What is in trouble is tried again as a whole.
+        if hub.made.borrow().is_well(&of) {
+            let dead = asking.dead_queue(hub, queue).await;
+            note(line, hub, &of, dead).await?;
+        }
+    }
+    Ok(())
+}
+
 /// One queue of jobs. Hints go through it also when its dead letters have nowhere to go: those are in the ledger.
 async fn make(asking: &mut Asking<'_>, line: &Line, hub: &Hub, queue: &QueueName) -> Result<(), CallError> {
     let of = Some(queue.clone());
@@ -91,6 +110,7 @@ async fn make(asking: &mut Asking<'_>, line: &Line, hub: &Hub, queue: &QueueName
 /// Remembers how it went. The error is one of the connection.
 async fn note(line: &Line, hub: &Hub, of: &Of, went: Result<(), CallError>) -> Result<(), CallError> {
     let Err(error) = went else {
+        hub.troubles.over(&Deed::Make(of.clone()));
         let mut was_in_trouble = false;
         hub.made.send_if_modified(|made| {
             was_in_trouble = made.well(of);
@@ -121,19 +141,19 @@ async fn note(line: &Line, hub: &Hub, of: &Of, went: Result<(), CallError>) -> R
 
 /// One line for each queue and reason.
 fn fail(hub: &Hub, of: &Of, error: CallError) {
+    let refused = hub.failed(Deed::Make(of.clone()), &error);
     let mut news = false;
     hub.made.send_modify(|made| news = made.failed(of, error.clone(), Instant::now()));
-    if news {
+    if news && !refused {
         tracing::warn!(error = %chain(&error), "cannot make {} in RabbitMQ; the others go on, and it is tried again; {}", called(of), advice(&error));
     }
 }
 
 /// What an operator can do.
 fn advice(error: &CallError) -> &'static str {
-    match (&error.why, error.refused()) {
-        (_, Some(Refused::Forbidden)) => "let this user configure, write and read what begins with `flotilla.v1.`",
-        (Why::TooLong(_), _) => "look whether its leader and a majority of its nodes are up (`rabbitmq-queues quorum_status`)",
-        (Why::Ended(_), _) => "give the queue another name",
-        (Why::Client(_), _) => "look into RabbitMQ's log",
+    match &error.why {
+        Why::TooLong(_) => "look whether its leader and a majority of its nodes are up (`rabbitmq-queues quorum_status`)",
+        Why::Ended(_) => "give the queue another name",
+        Why::Client(_) => "look into RabbitMQ's log",
     }
 }

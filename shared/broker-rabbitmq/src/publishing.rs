@@ -13,13 +13,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation};
+use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::confirmations::Confirmations;
 use crate::episode::Episode;
-use crate::error::{CallError, call};
+use crate::error::{CallError, Refused, call};
 use crate::hub::Hub;
 use crate::line::Line;
 use crate::link::Session;
@@ -28,6 +28,7 @@ use crate::made::Made;
 use crate::making;
 use crate::message;
 use crate::topology;
+use crate::troubles::Deed;
 
 /// An emission that waited for longer is left to the ledger, which sends again what is unconfirmed after 5 s.
 const STALE_AFTER: Duration = Duration::from_secs(3);
@@ -35,6 +36,9 @@ const STALE_AFTER: Duration = Duration::from_secs(3);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long confirmations are held back at least, and at most twice that.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Nobody has such a queue: a message to it is confirmed and gone.
+const NOWHERE: &str = "flotilla.v1.nowhere";
+const DOING: &str = "publishing";
 
 /// An emission on its way.
 pub(crate) struct Outgoing {
@@ -94,7 +98,10 @@ impl Publishing {
             tokio::select! {
                 biased;
                 Some(sent) = window.next(), if in_flight > 0 => overdue += self.settle(sent)?,
-                _ = tell.tick(), if !self.confirmations.is_empty() => self.confirmations.tell(&*self.hub.options.ledger),
+                _ = tell.tick(), if !self.confirmations.is_empty() => {
+                    self.hub.troubles.over(&Deed::Send);
+                    self.confirmations.tell(&*self.hub.options.ledger);
+                }
                 taken = self.outbox.recv_many(&mut batch, room), if room > 0 => {
                     if taken == 0 {
                         break;
@@ -106,7 +113,7 @@ impl Publishing {
                 }
             }
             if overdue >= RABBIT_WINDOW_MAX {
-                return Err(CallError::ended("publishing", "confirmations do not come"));
+                return Err(CallError::ended(DOING, "confirmations do not come"));
             }
         }
         while let Some(sent) = window.next().await {
@@ -142,7 +149,7 @@ impl Publishing {
             self.unsent.happened(1);
             return Ok(usize::from(!self.hub.publishing.blocked()));
         };
-        let confirmation = outcome.map_err(|error| CallError { doing: "publishing", why: error.into() })?;
+        let confirmation = outcome.map_err(|error| CallError { doing: DOING, why: error.into() })?;
         let taken = confirmation.is_ack();
         if !taken {
             self.refused.happened(1);
@@ -163,6 +170,26 @@ impl Publishing {
         }
         if let Some(queue) = topology::queue_of(returned.routing_key.as_str()) {
             self.hub.missing(&queue);
+        }
+    }
+
+    /// While sending is refused nothing is taken from callers: what is lost here is put off in the ledger, each time for longer.
+    async fn may_send(&self, channel: &Channel) -> Result<(), CallError> {
+        if !self.hub.troubles.has(&Deed::Send) {
+            return Ok(());
+        }
+        let publishing = async {
+            channel.basic_publish("".into(), NOWHERE.into(), BasicPublishOptions::default(), b"", BasicProperties::default()).await?.await
+        };
+        call(DOING, publishing).await.inspect_err(|error| self.note(error))?;
+        self.hub.troubles.over(&Deed::Send);
+        Ok(())
+    }
+
+    /// A refusal is remembered beyond the connection that it ends.
+    fn note(&self, error: &CallError) {
+        if error.doing == DOING && error.refused() == Some(Refused::Forbidden) {
+            self.hub.failed(Deed::Send, error);
         }
     }
 
@@ -192,15 +219,17 @@ impl Session for Publishing {
     async fn run(&mut self, line: &Arc<Line>) -> Result<(), CallError> {
         let channel = line.channel().await?;
         call("asking for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        self.may_send(&channel).await?;
         // Before the queues are declared, so that whoever waits for those finds it open.
         self.hub.open.store(true, Ordering::Release);
         let hub = Arc::clone(&self.hub);
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             ended = self.pump(&channel) => ended,
             ended = making::keep(line, &hub) => Err(ended),
             never = looks::at_class_queues(&hub, line) => match never {},
-        }
+        };
+        ended.inspect_err(|error| self.note(error))
     }
 
     fn lost(&mut self) {

@@ -28,6 +28,9 @@ pub enum BrokerError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It answers, and does not let us: a person must act. The sentence says what is missing and what mends it, and holds no secret.
+    #[error("{0}")]
+    Refused(String),
     /// The subscription was closed: this process is stopping.
     #[error("the subscription is closed")]
     Closed,

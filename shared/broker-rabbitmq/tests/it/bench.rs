@@ -58,9 +58,11 @@ pub fn now() -> Timestamp {
 }
 
 pub fn options(url: String, told: &Arc<Told>) -> RabbitOptions {
+    // Shown with a test that fails.
+    let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).try_init();
     RabbitOptions {
         url,
-        queue_type: QueueType::Quorum,
+        queue_type: if servers::queue_type() == "classic" { QueueType::Classic } else { QueueType::Quorum },
         clock: Arc::new(now),
         ledger: Arc::clone(told) as Arc<dyn Ledger>,
         watches: false,
@@ -82,8 +84,6 @@ impl Bench {
 
     /// `None`: there is no server.
     pub async fn with(adjust: impl FnOnce(&mut RabbitOptions)) -> Option<Self> {
-        // Shown with a test that fails.
-        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).try_init();
         let vhost = servers::rabbitmq()?.fresh_vhost().await;
         let told = Arc::<Told>::default();
         let mut options = options(vhost.url(), &told);

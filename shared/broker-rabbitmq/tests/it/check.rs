@@ -54,9 +54,12 @@ async fn missing_permissions_are_told() {
     let found = check(&format!("amqp://{name}:s3cret@{rest}"), None, QueueType::Quorum, &[]).await;
     let wrong = check(&format!("amqp://{name}:wr0ng@{rest}"), None, QueueType::Quorum, &[]).await;
     bench.vhost.ask("DELETE", format!("/api/users/{name}"), None).await;
-    let forbidden = found.expect("it may look").forbidden.expect("it may not write");
+    let found = found.expect("it may look");
+    let mend = found.mend.expect("there is a command");
+    assert!(mend.contains(&format!("rabbitmqctl set_permissions -p '{}' '{name}' ", bench.vhost.name())), "{mend}");
+    let forbidden = found.forbidden.expect("it may not write");
     assert!(forbidden.contains("binding a queue") && forbidden.contains("ACCESS_REFUSED"), "{forbidden}");
-    let Err(error @ CheckError::Unreachable(_)) = wrong else { panic!("the password is wrong: {wrong:?}") };
-    let error = telemetry::chain(&error);
-    assert!(error.contains("ACCESS_REFUSED") && !error.contains("wr0ng"), "{error}");
+    let Err(CheckError::Refused { advice, source }) = wrong else { panic!("the password is wrong: {wrong:?}") };
+    let error = format!("{advice} {}", telemetry::chain(&*source));
+    assert!(error.contains("ACCESS_REFUSED") && error.contains("change_password") && !error.contains("wr0ng"), "{error}");
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use broker::{Broker, Publisher, Subscription};
 use broker_rabbitmq::RabbitBroker;
 use testkit::servers;
-use testkit::{FaultProxy, Mode, eventually};
+use testkit::{FaultProxy, Mode, eventually, measured, within};
+use tokio::time::Instant;
 
 use crate::bench::{Bench, LONG, Told, drain, emissions, ids, normal, options, queue};
 
@@ -25,11 +26,17 @@ async fn a_half_open_connection_is_noticed_within_30_s() {
 
     eventually("all acked", LONG, async || bench.vhost.queue("flotilla.v1.q.p2").await?.messages.filter(|left| *left == 0)).await;
     proxy.set(Mode::HalfOpen);
+    let silent_at = Instant::now();
+    // What is on its way now is given up with the connection, and nobody waits for it.
+    let taken = within("publishing does not wait", Duration::from_secs(1), bench.publish(&emissions(&normal(), 10..20, 1))).await;
+    assert_eq!(taken.expect("answered").len(), 10);
     eventually("both notice", Duration::from_secs(30), async || {
         let health = bench.broker.health();
         if !health.connected && health.consuming == Some(false) { Ok(()) } else { Err(format!("{health:?}")) }
     })
     .await;
+    measured("half-open broker", "the adapter notices", silent_at.elapsed());
+    assert_eq!((bench.broker.health().unconfirmed, bench.broker.health().queued_to_send), (0, 0), "nothing is held on to");
     assert_eq!(bench.publish(&emissions(&normal(), 4..5, 1)).await.expect("answered"), [], "nothing is taken");
     // Connecting is answered by nobody as well, and is given up again and again.
     eventually("a try to connect was given up", LONG, async || {
@@ -51,8 +58,8 @@ async fn handshakes_that_never_end_leave_nothing_behind() {
     let port = silent.local_addr().expect("bound").port();
     let told = Arc::<Told>::default();
     let broker = RabbitBroker::open(options(format!("amqp://127.0.0.1:{port}"), &told)).expect("a good URL");
-    let (first, _) = testkit::within("a try", LONG, silent.accept()).await.expect("accepted");
-    let (second, _) = testkit::within("the next try", LONG, silent.accept()).await.expect("accepted");
+    let (first, _) = within("a try", LONG, silent.accept()).await.expect("accepted");
+    let (second, _) = within("the next try", LONG, silent.accept()).await.expect("accepted");
     // One after the other: the first was ended before the second began.
     for connection in [first, second] {
         let mut greeting = [0; 64];
