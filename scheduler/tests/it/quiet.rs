@@ -11,7 +11,7 @@ use crate::script::Plan;
 use crate::stage::Stage;
 
 const QUIET: Duration = Duration::from_secs(2 * LEASE_FOR.as_secs());
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_secs(1);
 
 fn start(stage: &Stage, predecessors: Predecessors) -> Running {
     stage.start_with(Arc::new(stage.broker.clone()), predecessors)
