@@ -6,7 +6,9 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -64,6 +66,17 @@ impl ChildGroup {
         self.watch.wait().context("could not wait for the watch of a child")?;
         Ok(status)
     }
+
+    /// The same with a deadline, at which it is ended and there is no status.
+    pub fn wait_within(self, deadline: Duration) -> Result<Option<ExitStatus>> {
+        let (leash, (told, ended)) = (self.leash(), channel());
+        std::thread::spawn(move || told.send(self.wait()));
+        let status = ended.recv_timeout(deadline).ok();
+        if status.is_none() {
+            leash.cut();
+        }
+        status.transpose()
+    }
 }
 
 /// Being a member, the watch keeps the group's number from being given to strangers after the child has ended.
@@ -103,6 +116,14 @@ mod tests {
         let mut text = String::new();
         output.read_to_string(&mut text).expect("ends, because nobody holds the other end any more");
         assert_eq!(text, "");
+    }
+
+    #[test]
+    fn a_child_that_takes_too_long_is_ended() {
+        let wait =
+            |script: &str, deadline| ChildGroup::spawn(&mut shell(script)).and_then(|group| group.wait_within(deadline)).expect("runs");
+        assert_eq!(wait("exit 3", Duration::from_secs(60)).and_then(|status| status.code()), Some(3));
+        assert_eq!(wait("sleep 60", Duration::from_millis(50)), None);
     }
 
     #[test]

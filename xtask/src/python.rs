@@ -6,8 +6,7 @@
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
+use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -84,16 +83,11 @@ fn make(directory: &Path, log: &Path) -> Result<()> {
 }
 
 fn run(command: &mut Command, log: &File) -> Result<()> {
-    let group = ChildGroup::spawn(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?))?;
-    let (leash, (told, ended)) = (group.leash(), channel());
-    std::thread::spawn(move || told.send(group.wait()));
-    let Ok(status) = ended.recv_timeout(MAKING_MAX) else {
-        leash.cut();
-        bail!("it did not end in {} minutes", MAKING_MAX.as_secs() / 60);
-    };
-    match status?.success() {
-        true => Ok(()),
-        false => bail!("`{}` failed", command.get_program().display()),
+    let group = ChildGroup::spawn(command.stdout(log.try_clone()?).stderr(log.try_clone()?))?;
+    match group.wait_within(MAKING_MAX)? {
+        Some(status) if status.success() => Ok(()),
+        Some(_) => bail!("`{}` failed", command.get_program().display()),
+        None => bail!("it did not end in {} minutes", MAKING_MAX.as_secs() / 60),
     }
 }
 

@@ -5,32 +5,38 @@
 
 mod arguments;
 mod listing;
+mod pass;
 mod report;
 mod scratch;
 mod skips;
 mod stream;
 mod tally;
+mod tiers;
+mod versions;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::child_group::ChildGroup;
-use crate::python::{self, Preparing};
-use crate::services::{self, Services, Starting};
+use crate::python::Preparing;
+use crate::services::{self, Services, Starting, Wish};
 use crate::workspace;
 use arguments::Arguments;
 use listing::Binaries;
+use pass::Surroundings;
 use report::{Report, Run};
-use scratch::Scratch;
+use versions::LayingOut;
 
 /// Builds, runs, reports.
 pub fn run(args: &[String]) -> Result<ExitCode> {
-    let arguments = Arguments::read(args);
-    let starting = arguments.starts_services().then(|| Starting::of(services::wanted(arguments.packages().as_deref())));
-    let preparing = Preparing::of(arguments.packages().as_deref());
+    let arguments = Arguments::read(args)?;
+    let packages = arguments.packages();
+    let wish = || Wish { resources: services::wanted(packages.as_deref()), rabbitmq: arguments.rabbitmq() };
+    let starting = arguments.starts_services().then(|| Starting::of(wish()));
+    let preparing = Preparing::of(packages.as_deref());
+    let laying_out = arguments.is_whole().then(LayingOut::begin);
     let binaries = build(&arguments)?;
     let services = starting.map(Starting::wait).transpose()?;
     let (python, complaint) = match preparing.map(Preparing::wait).transpose() {
@@ -38,13 +44,15 @@ pub fn run(args: &[String]) -> Result<ExitCode> {
         Err(complaint) => (None, Some(complaint)),
     };
     services.iter().flat_map(Services::started).for_each(|line| println!("started {line}"));
-    let surroundings = Surroundings { services: services.as_ref(), python: python.as_deref() };
-    let report = match binaries {
-        Some(binaries) => execute(&arguments, &binaries, &surroundings)?,
+    let surroundings = Surroundings::new(services, python, arguments.is_classic())?;
+    let report = match &binaries {
+        Some(binaries) => execute(&arguments, binaries, &surroundings, laying_out)?,
         None => Report::of_failed_build(),
     };
-    services.iter().flat_map(Services::complaints).chain(&complaint).for_each(|complaint| println!("note: {complaint}"));
-    drop(services);
+    let complaints = surroundings.services.iter().flat_map(Services::complaints).chain(&complaint);
+    complaints.for_each(|complaint| println!("note: {complaint}"));
+    left_out(&arguments).for_each(|sentence| println!("note: {sentence}"));
+    drop(surroundings);
     println!("{report}");
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -60,80 +68,18 @@ fn build(arguments: &Arguments) -> Result<Option<Binaries>> {
     Ok(group.wait()?.success().then_some(binaries))
 }
 
-/// What the tests are told of, besides each other's skips.
-struct Surroundings<'a> {
-    services: Option<&'a Services>,
-    python: Option<&'a Path>,
+fn execute(arguments: &Arguments, binaries: &Binaries, surroundings: &Surroundings, laying_out: Option<LayingOut>) -> Result<Report> {
+    let mut parts = tiers::run(arguments, binaries, surroundings)?;
+    if let Some(laying_out) = laying_out {
+        parts.extend(versions::run(laying_out, binaries, surroundings)?);
+    }
+    let required = skips::required(workspace::variable("FLOTILLA_REQUIRE").as_deref());
+    Ok(Report::new(&Run { parts, required }, binaries))
 }
 
-impl Surroundings<'_> {
-    fn tell(&self, command: &mut Command) {
-        if let Some(services) = self.services {
-            services.tell(command);
-        }
-        // What a person has set is not the one with the packages.
-        command.env_remove(python::VARIABLE).envs(self.python.map(|python| (python::VARIABLE, python)));
-    }
-}
-
-fn execute(arguments: &Arguments, binaries: &Binaries, surroundings: &Surroundings<'_>) -> Result<Report> {
-    let directory = workspace::root().join("target/xtask");
-    let (skips_file, scratch) = (SkipsFile::create(&directory)?, Scratch::create(&directory)?);
-    let mut command = workspace::cargo();
-    // Colours would have to be taken out again before reading the lines.
-    command.args(arguments.run()).env("CARGO_TERM_COLOR", "never").env("FLOTILLA_SKIPS", &skips_file.0);
-    if let Some(scratch) = &scratch {
-        command.env("TMPDIR", scratch.path());
-    }
-    surroundings.tell(&mut command);
-    if workspace::variable("RUST_TEST_THREADS").is_none() {
-        command.env("RUST_TEST_THREADS", test_threads().to_string());
-    }
-    // One pipe for both outputs keeps cargo's `Running …` lines in order with those of the tests.
-    let (output, input) = std::io::pipe()?;
-    command.stdout(input.try_clone()?).stderr(input);
-    let group = ChildGroup::spawn(&mut command)?;
-    // The command holds our copy of the writing end; the reader would wait for it forever.
-    drop(command);
-    let leash = group.leash();
-    let waiting = std::thread::spawn(move || group.wait());
-    let tally = stream::stream(output, std::io::stdout(), stream::QUIET_MAX, &leash)?;
-    let status = waiting.join().map_err(|_| anyhow::anyhow!("the thread that waits for cargo panicked"))??;
-    let run = Run {
-        tally,
-        skips: skips_file.read()?,
-        required: skips::required(workspace::variable("FLOTILLA_REQUIRE").as_deref()),
-        cargo_succeeded: status.success(),
-    };
-    Ok(Report::new(&run, binaries))
-}
-
-/// At least two, because with one thread libtest runs tests on `main` and a skip could not tell which test it is.
-fn test_threads() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
-}
-
-/// The file that tests append their skips to; each run has its own, and takes it away again.
-struct SkipsFile(PathBuf);
-
-impl SkipsFile {
-    fn create(directory: &Path) -> Result<Self> {
-        std::fs::create_dir_all(directory).with_context(|| format!("could not create `{}`", directory.display()))?;
-        let path = directory.join(format!("skips-{}.jsonl", std::process::id()));
-        std::fs::write(&path, "").with_context(|| format!("could not write `{}`", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn read(&self) -> Result<Vec<skips::Skip>> {
-        let path: &Path = &self.0;
-        let text = std::fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
-        skips::parse(&text)
-    }
-}
-
-impl Drop for SkipsFile {
-    fn drop(&mut self) {
-        // A file left behind harms nobody: a run that gets its name empties it first.
-        drop(std::fs::remove_file(&self.0));
-    }
+/// What a person might take for having passed.
+fn left_out(arguments: &Arguments) -> impl Iterator<Item = &'static str> {
+    let faults = arguments.leaves_out_faults().then_some("the tier of faults was not run (`--no-faults`)");
+    let whole = arguments.packages().is_none() && !arguments.is_whole();
+    faults.into_iter().chain(whole.then_some("other versions of RabbitMQ were not tried: only a run without arguments does that"))
 }

@@ -42,7 +42,7 @@ struct Told<'a> {
 impl Servers {
     /// Starts all three. `raw` is for the benchmark.
     pub fn start(raw: Result<PathBuf, String>) -> Result<Self> {
-        let (programs, complaints) = programs(&Resource::ALL);
+        let (programs, complaints) = programs(&Resource::SERVERS);
         let (Some(bin), Some(script), Some(redis)) = (programs.postgres, programs.rabbitmq, programs.redis) else {
             bail!("{}", complaints.join("; "));
         };

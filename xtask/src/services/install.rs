@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +23,8 @@ const STARTERS: [&str; 3] = ["invoke-rc.d", "deb-systemd-invoke", "systemctl"];
 /// `invoke-rc.d` says 0 for what the policy forbids; `systemctl is-active` must not say that a service runs.
 const NO_START: &str =
     "#!/bin/sh\n# Packages that are installed for tests start no service.\ncase \"$0\" in *systemctl) exit 3 ;; esac\nexit 0\n";
+/// One at a time: apt's lists, and our log.
+static AT_WORK: Mutex<()> = Mutex::new(());
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is installed here, after having installed what of `wanted` was not and could be; and a sentence for each that is missing.
@@ -70,6 +73,7 @@ fn may_install() -> bool {
 }
 
 fn install(packages: &[&str]) -> Result<()> {
+    let _turn = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = workspace::root().join("target/services");
     println!("installing {} (apt-get, log: target/services/install.log)", packages.join(", "));
     let path = path_without_starters(&directory.join("no-start"))?;

@@ -2,13 +2,16 @@
 
 mod state;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use private_servers::{Extras, Postgres, RabbitMq, Recipe, Redis, Server};
+use private_servers::{Extras, Postgres, Programs, RabbitMq, Recipe, Redis, Server};
 
+use super::broker::{self, Source};
 use super::install;
 use super::resource::Resource;
+use super::versions::Version;
 use state::{Entry, Place, State};
 
 /// What the product uses in PostgreSQL.
@@ -24,24 +27,25 @@ pub enum Data {
     Goes,
 }
 
+/// The directory in a root.
+const NAME: &str = "up";
+
 /// Starts what does not run, and prints the URLs of all.
-pub fn up() -> Result<ExitCode> {
+pub fn up(rabbitmq: Option<Version>) -> Result<ExitCode> {
     let place = Place::open()?;
     let mut state = place.read()?;
-    let (programs, mut complaints) = install::programs(&Resource::ALL);
+    let (programs, mut complaints) = install::programs(&Resource::SERVERS);
     let parents = place.parents();
     let settings = POSTGRES.map(str::to_owned).to_vec();
-    if let Some(bin) = programs.postgres {
-        let plan = || Postgres::plan(&bin, &parents, &[DATABASE], Extras { settings, files: Vec::new() });
+    if let Some(bin) = &programs.postgres {
+        let plan = || Postgres::plan(bin, &parents, &[DATABASE], Extras { settings, files: Vec::new() });
         complaints.extend(raise(&mut state.postgres, plan).err());
         place.write(&state)?;
     }
-    if let Some(script) = programs.rabbitmq {
-        complaints.extend(raise(&mut state.rabbitmq, || RabbitMq::plan(&script, &parents, Extras::default())).err());
-        place.write(&state)?;
-    }
-    if let Some(program) = programs.redis {
-        complaints.extend(raise(&mut state.redis, || Redis::plan(&program, &parents, Extras::default())).err());
+    complaints.extend(raise_broker(&mut state.rabbitmq, rabbitmq, &programs, &parents).err());
+    place.write(&state)?;
+    if let Some(program) = &programs.redis {
+        complaints.extend(raise(&mut state.redis, || Redis::plan(program, &parents, Extras::default())).err());
         place.write(&state)?;
     }
     let variables = variables(&state);
@@ -66,6 +70,23 @@ pub fn down(data: Data) -> Result<ExitCode> {
     place.remove_environment()?;
     println!("no server of `services up` is running");
     Ok(ExitCode::SUCCESS)
+}
+
+/// One that is there already stays what it is: another version cannot read its data.
+fn raise_broker(
+    entry: &mut Option<Entry<RabbitMq>>,
+    version: Option<Version>,
+    programs: &Programs,
+    parents: &[PathBuf],
+) -> Result<(), String> {
+    let is_other = |entry: &Entry<RabbitMq>, source: &Source| entry.recipe.root() != source.root();
+    match (version, Source::of(version, programs)?, &entry) {
+        (Some(version), Some(source), Some(there)) if is_other(there, &source) => {
+            Err(format!("rabbitmq is there in another version than {}; `services down --wipe` removes it", version.name))
+        }
+        (_, Some(source), _) => raise(entry, || source.plan(NAME, parents, Extras::default())),
+        (_, None, _) => Ok(()),
+    }
 }
 
 /// Starts one as it was before, or as planned if there was none. The error is a sentence.
@@ -111,8 +132,7 @@ fn variables(state: &State) -> Vec<(&'static str, String)> {
     }
     if let Some(rabbitmq) = running(&state.rabbitmq) {
         variables.push(("FLOTILLA_BROKER_URL", format!("{}/{VHOST}", rabbitmq.url())));
-        variables.push(("TEST_RABBITMQ_URL", rabbitmq.url()));
-        variables.push(("TEST_RABBITMQ_ADMIN", rabbitmq.admin_url()));
+        variables.extend(broker::variables(rabbitmq));
     }
     if let Some(redis) = running(&state.redis) {
         variables.push(("FLOTILLA_REDIS_URL", redis.url()));

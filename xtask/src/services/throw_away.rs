@@ -1,6 +1,6 @@
 //! Which servers does one test run have? Fresh ones that start while the tests are built, and that end with the run, however it ends.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,15 +9,25 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use private_servers::{Extras, Postgres, Programs, RabbitMq, Recipe, Redis, Server, ServerError, Sweeper, random_hex};
 
+use super::broker::{self, Source};
 use super::install;
 use super::resource::Resource;
+use super::versions::Version;
 use crate::workspace;
 
 /// A port that was free may be taken a moment later; another try has other ports.
 const TRIES: usize = 2;
 const POSTGRES: [&str; 2] = ["max_connections = 400", "shared_buffers = 128MB"];
-/// All that tests may be told. What a person has set must not reach them: it names servers that are not fresh.
-const VARIABLES: [&str; 4] = ["TEST_POSTGRES_URL", "TEST_RABBITMQ_URL", "TEST_RABBITMQ_ADMIN", "TEST_REDIS_URL"];
+/// All that tests may be told besides a broker. What a person has set must not reach them: it names servers that are not fresh.
+const VARIABLES: [&str; 3] = ["TEST_POSTGRES_URL", "TEST_REDIS_URL", "TEST_FAKETIME"];
+
+/// What a run needs.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub resources: Vec<Resource>,
+    /// Another RabbitMQ than the system's.
+    pub rabbitmq: Option<Version>,
+}
 
 /// Servers on their way.
 pub struct Starting(JoinHandle<Services>);
@@ -28,6 +38,7 @@ pub struct Services {
     postgres: Option<Server<Postgres>>,
     rabbitmq: Option<Server<RabbitMq>>,
     redis: Option<Server<Redis>>,
+    faketime: Option<PathBuf>,
     /// What could not be had, and why.
     complaints: Vec<String>,
     /// Which started, and how long that took.
@@ -35,8 +46,8 @@ pub struct Services {
 }
 
 impl Starting {
-    pub fn of(wanted: Vec<Resource>) -> Self {
-        Self(std::thread::spawn(move || Services::start(&wanted)))
+    pub fn of(wish: Wish) -> Self {
+        Self(std::thread::spawn(move || Services::start(&wish)))
     }
 
     pub fn wait(self) -> Result<Services> {
@@ -45,32 +56,39 @@ impl Starting {
 }
 
 impl Services {
-    fn start(wanted: &[Resource]) -> Self {
-        if wanted.is_empty() {
+    fn start(wish: &Wish) -> Self {
+        if wish.resources.is_empty() {
             return Self::default();
         }
-        let (programs, complaints) = install::programs(wanted);
-        let mut services = Self { complaints, ..Self::default() };
+        let (programs, complaints) = install::programs(&wish.resources);
+        let mut services = Self { complaints, faketime: programs.faketime.clone(), ..Self::default() };
+        let is_wanted = wish.resources.contains(&Resource::Rabbitmq);
+        let source = if is_wanted { Source::of(wish.rabbitmq, &programs) } else { Ok(None) };
+        let source = source.unwrap_or_else(|complaint| {
+            services.complaints.push(complaint);
+            None
+        });
         let parents = parents();
-        match Sweeper::over(&parents) {
-            Ok(sweeper) => services.start_installed(wanted, &programs, &parents, &Arc::new(sweeper)),
+        let places = source.iter().flat_map(|source| source.places(&run_name(), &[])).chain(parents.clone()).collect::<Vec<_>>();
+        match Sweeper::over(&places) {
+            Ok(sweeper) => services.start_installed(wish, &programs, source, &parents, &Arc::new(sweeper)),
             Err(error) => services.complaints.push(told("servers", error)),
         }
         services
     }
 
-    fn start_installed(&mut self, wanted: &[Resource], programs: &Programs, parents: &[PathBuf], sweeper: &Arc<Sweeper>) {
-        let chosen = |resource, program: &Option<PathBuf>| program.clone().filter(|_| wanted.contains(&resource));
-        let postgres = chosen(Resource::Postgres, &programs.postgres);
-        let rabbitmq = chosen(Resource::Rabbitmq, &programs.rabbitmq);
-        let redis = chosen(Resource::Redis, &programs.redis);
+    fn start_installed(&mut self, wish: &Wish, programs: &Programs, broker: Option<Source>, parents: &[PathBuf], sweeper: &Arc<Sweeper>) {
+        let chosen = |resource, program: &Option<PathBuf>| program.clone().filter(|_| wish.resources.contains(&resource));
+        let (postgres, redis) = (chosen(Resource::Postgres, &programs.postgres), chosen(Resource::Redis, &programs.redis));
         let extras = Extras { settings: POSTGRES.map(str::to_owned).to_vec(), files: Vec::new() };
         let (postgres, rabbitmq, redis) = std::thread::scope(|scope| {
             // At once: RabbitMQ takes longest, and mostly waits.
-            let rabbitmq =
-                scope.spawn(|| start(rabbitmq, sweeper, |script| RabbitMq::plan(script, parents, RabbitMq::brisk(Extras::default()))));
-            let postgres = scope.spawn(|| start(postgres, sweeper, |bin| Postgres::plan(bin, parents, &[], extras.clone())));
-            let redis = scope.spawn(|| start(redis, sweeper, |program| Redis::plan(program, parents, Extras::default())));
+            let rabbitmq = scope.spawn(|| {
+                let broker = broker?;
+                Some(start(sweeper, || broker.plan(&run_name(), parents, RabbitMq::brisk(Extras::default()))))
+            });
+            let postgres = scope.spawn(|| postgres.map(|bin| start(sweeper, || Postgres::plan(&bin, parents, &[], extras.clone()))));
+            let redis = scope.spawn(|| redis.map(|program| start(sweeper, || Redis::plan(&program, parents, Extras::default()))));
             (postgres.join(), rabbitmq.join(), redis.join())
         });
         self.postgres = self.take(postgres);
@@ -78,7 +96,7 @@ impl Services {
         self.redis = self.take(redis);
     }
 
-    fn take<R: Recipe>(&mut self, ended: std::thread::Result<Outcome<R>>) -> Option<Server<R>> {
+    fn take<R: Recipe>(&mut self, ended: std::thread::Result<Option<Outcome<R>>>) -> Option<Server<R>> {
         match ended.unwrap_or_else(|_| Some(Err(format!("the thread that starts {} panicked", R::NAME))))? {
             Ok((server, secs)) => {
                 self.started.push(format!("{} in {secs:.1} s", R::NAME));
@@ -93,7 +111,7 @@ impl Services {
 
     /// Lets tests know of them, and of no others.
     pub fn tell(&self, command: &mut Command) {
-        for name in VARIABLES {
+        for name in VARIABLES.into_iter().chain(broker::VARIABLES) {
             command.env_remove(name);
         }
         command.envs(self.variables());
@@ -101,12 +119,10 @@ impl Services {
 
     fn variables(&self) -> Vec<(&'static str, String)> {
         let postgres = self.postgres.iter().map(|server| ("TEST_POSTGRES_URL", server.recipe().url("postgres")));
-        let rabbitmq = self
-            .rabbitmq
-            .iter()
-            .flat_map(|server| [("TEST_RABBITMQ_URL", server.recipe().url()), ("TEST_RABBITMQ_ADMIN", server.recipe().admin_url())]);
+        let rabbitmq = self.rabbitmq.iter().flat_map(|server| broker::variables(server.recipe()));
         let redis = self.redis.iter().map(|server| ("TEST_REDIS_URL", server.recipe().url()));
-        postgres.chain(rabbitmq).chain(redis).collect()
+        let faketime = self.faketime.iter().map(|library| ("TEST_FAKETIME", library.display().to_string()));
+        postgres.chain(rabbitmq).chain(redis).chain(faketime).collect()
     }
 
     pub fn complaints(&self) -> &[String] {
@@ -118,14 +134,14 @@ impl Services {
     }
 }
 
-/// A server with the seconds it took, or why there is none; `None` when nobody wants it or it is not installed.
-type Outcome<R> = Option<Result<(Server<R>, f64), String>>;
+/// A server with the seconds it took, or why there is none.
+type Outcome<R> = Result<(Server<R>, f64), String>;
 
-fn start<R: Recipe>(program: Option<PathBuf>, sweeper: &Arc<Sweeper>, plan: impl Fn(&Path) -> Result<R, ServerError>) -> Outcome<R> {
-    let program = program?;
+/// Starts one as planned, and once more as planned anew.
+pub fn start<R: Recipe>(sweeper: &Arc<Sweeper>, plan: impl Fn() -> Result<R, ServerError>) -> Outcome<R> {
     let began = Instant::now();
     let launch = || {
-        let mut server = Server::new(plan(&program)?, Some(Arc::clone(sweeper)));
+        let mut server = Server::new(plan()?, Some(Arc::clone(sweeper)));
         // Of a first try that failed.
         server.wipe()?;
         server.start().map(|()| server)
@@ -134,7 +150,7 @@ fn start<R: Recipe>(program: Option<PathBuf>, sweeper: &Arc<Sweeper>, plan: impl
     for _ in 1..TRIES {
         outcome = outcome.or_else(|_| launch());
     }
-    Some(outcome.map(|server| (server, began.elapsed().as_secs_f64())).map_err(|error| told(R::NAME, error)))
+    outcome.map(|server| (server, began.elapsed().as_secs_f64())).map_err(|error| told(R::NAME, error))
 }
 
 /// With its cause. No password is in it: they are in files and URLs, which no error prints.
@@ -142,9 +158,13 @@ fn told(name: &str, error: ServerError) -> String {
     format!("there is no {name} for this run: {:#}", anyhow::Error::new(error))
 }
 
+/// Of directories that are gone after this run.
+pub fn run_name() -> String {
+    format!("test-{}", std::process::id())
+}
+
 /// Below `target`, or where that is closed to the system users that servers run as.
 fn parents() -> Vec<PathBuf> {
-    let run = std::process::id();
-    let elsewhere = std::env::temp_dir().join(format!("flotilla-test-{run}-{}", random_hex(4)));
-    vec![workspace::root().join(format!("target/services/test-{run}")), elsewhere]
+    let elsewhere = std::env::temp_dir().join(format!("flotilla-{}-{}", run_name(), random_hex(4)));
+    vec![workspace::root().join("target/services").join(run_name()), elsewhere]
 }

@@ -1,4 +1,5 @@
-//! Which servers can a selection of tests need? Those whose adapter its packages depend on; nobody else names a server.
+//! Which servers can a selection of tests need? Those whose adapter its packages depend on; nobody else names a server. Likewise the
+//! other things that tests need of the system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::resource::Resource;
 use crate::workspace;
 
-/// Have tests of their own for all of them, or start programs that need them.
+/// Have tests of their own for all servers, or start programs that need them.
 const FOR_ALL: [&str; 2] = ["chaos", "testkit"];
 
 /// The servers for these packages; all, when none is named.
@@ -38,7 +39,8 @@ fn reached(packages: &[String], dependencies: &Dependencies) -> Vec<Resource> {
             open.extend(dependencies.get(package).into_iter().flatten());
         }
     }
-    let is_wanted = |resource: &Resource| seen.contains(resource.adapter()) || packages.iter().any(|package| FOR_ALL.contains(&package.as_str()));
+    let all_servers = packages.iter().any(|package| FOR_ALL.contains(&package.as_str()));
+    let is_wanted = |wish: &Resource| seen.contains(wish.used_through()) || all_servers && Resource::SERVERS.contains(wish);
     Resource::ALL.into_iter().filter(is_wanted).collect()
 }
 
@@ -60,11 +62,11 @@ mod tests {
 
     #[test]
     fn adapters_are_reached_through_others() {
-        assert_eq!(of(&["flotilla"]), Resource::ALL);
+        assert_eq!(of(&["flotilla"]), Resource::SERVERS);
         assert_eq!(of(&["store-postgres"]), [Resource::Postgres]);
         assert_eq!(of(&["store-postgres", "coordination-redis"]), [Resource::Postgres, Resource::Redis]);
         assert_eq!(of(&["domain"]), []);
-        assert_eq!(of(&["testkit"]), Resource::ALL);
+        assert_eq!(of(&["testkit"]), Resource::SERVERS);
         assert_eq!(of(&["chaos"]), Resource::ALL);
     }
 

@@ -1,29 +1,69 @@
 //! What does a person ask `cargo xtask test` for? Turns its arguments into those of `cargo test`.
 
-/// Comes first.
-const NO_SERVICES: &str = "--no-services";
+use anyhow::{Context, Result};
 
-/// The arguments, split where `cargo test` splits them.
-#[derive(Debug, PartialEq, Eq)]
+use crate::services::Version;
+
+/// The arguments: ours first, then what `cargo test` gets, split where `cargo test` splits it.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
-    starts_services: bool,
+    no_services: bool,
+    no_faults: bool,
+    rabbitmq: Option<Version>,
+    classic: bool,
     cargo: Vec<String>,
     libtest: Vec<String>,
 }
 
 impl Arguments {
-    /// `[--no-services] [--] [arguments of cargo test] [-- arguments of the test binaries]`.
-    pub fn read(args: &[String]) -> Self {
-        let ours = args.strip_prefix(&[NO_SERVICES.to_owned()]);
-        let args = ours.unwrap_or(args);
-        let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
-        let mut halves = args.splitn(2, |arg| arg == "--").map(<[String]>::to_vec);
-        let mut half = || halves.next().unwrap_or_default();
-        Self { starts_services: ours.is_none(), cargo: half(), libtest: half() }
+    /// `[--no-services] [--no-faults] [--rabbitmq <version>] [--classic] [--] [arguments of cargo test] [-- arguments of the test binaries]`.
+    pub fn read(args: &[String]) -> Result<Self> {
+        let mut read = Self::default();
+        let mut rest = args;
+        while let Some((first, others)) = rest.split_first() {
+            rest = others;
+            match first.as_str() {
+                "--no-services" => read.no_services = true,
+                "--no-faults" => read.no_faults = true,
+                "--classic" => read.classic = true,
+                "--rabbitmq" => {
+                    let (version, others) = others.split_first().context("say which version: `--rabbitmq 4.3`")?;
+                    (read.rabbitmq, rest) = (Some(Version::named(version)?), others);
+                }
+                "--" => break,
+                _ => {
+                    rest = &args[args.len() - others.len() - 1..];
+                    break;
+                }
+            }
+        }
+        let mut halves = rest.splitn(2, |arg| arg == "--").map(<[String]>::to_vec);
+        (read.cargo, read.libtest) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+        Ok(read)
     }
 
     pub fn starts_services(&self) -> bool {
-        self.starts_services
+        !self.no_services
+    }
+
+    /// Whether the tier of faults is left out.
+    pub fn leaves_out_faults(&self) -> bool {
+        self.no_faults
+    }
+
+    /// The RabbitMQ to run on, if not the system's.
+    pub fn rabbitmq(&self) -> Option<Version> {
+        self.rabbitmq
+    }
+
+    /// Whether queues are to be classic ones.
+    pub fn is_classic(&self) -> bool {
+        self.classic
+    }
+
+    /// Whether this is the whole run, with nothing chosen.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The packages by name, when nothing else is run.
@@ -43,14 +83,36 @@ impl Arguments {
         (are_names && !packages.is_empty()).then_some(packages)
     }
 
+    /// Whether the person says which binaries to run. Then no others may be named to cargo: it would run both.
+    pub fn names_targets(&self) -> bool {
+        const EXACT: [&str; 12] = [
+            "--lib",
+            "--bin",
+            "--bins",
+            "--example",
+            "--examples",
+            "--test",
+            "--tests",
+            "--bench",
+            "--benches",
+            "--doc",
+            "--all-targets",
+            "--manifest-path",
+        ];
+        let is_target = |arg: &String| EXACT.contains(&arg.split_once('=').map_or(arg.as_str(), |(name, _)| name));
+        self.cargo.iter().any(is_target)
+    }
+
     /// Compiles only; artifacts are listed as JSON on standard output, errors rendered on standard error.
     pub fn build(&self) -> Vec<String> {
         self.cargo_test(&["--no-run", "--message-format=json-render-diagnostics"])
     }
 
-    /// Runs everything, also after a failure: a run that stops early cannot be counted. Benches are not run.
-    pub fn run(&self) -> Vec<String> {
-        let mut arguments = self.cargo_test(&["--no-fail-fast"]);
+    /// Runs everything, also after a failure: a run that stops early cannot be counted. Benches are not run. `targets` are options that
+    /// name binaries, if not all of them are to run.
+    pub fn run(&self, targets: &[String]) -> Vec<String> {
+        let options: Vec<&str> = std::iter::once("--no-fail-fast").chain(targets.iter().map(String::as_str)).collect();
+        let mut arguments = self.cargo_test(&options);
         if !self.libtest.is_empty() {
             arguments.push("--".to_owned());
             arguments.extend(self.libtest.iter().cloned());
@@ -77,49 +139,4 @@ impl Arguments {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(line: &str) -> Arguments {
-        Arguments::read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn without_arguments_the_whole_workspace_runs() {
-        assert_eq!(of("").run().join(" "), "test --workspace --no-fail-fast");
-        assert_eq!(of("--").build().join(" "), "test --workspace --no-run --message-format=json-render-diagnostics");
-    }
-
-    #[test]
-    fn a_named_package_replaces_the_workspace() {
-        assert_eq!(of("-- -p producer").run().join(" "), "test --no-fail-fast -p producer");
-        assert_eq!(of("--package=producer").run().join(" "), "test --no-fail-fast --package=producer");
-    }
-
-    #[test]
-    fn packages_are_known_when_nothing_else_runs() {
-        let packages = |line: &str| of(line).packages().map(|packages| packages.join(" "));
-        assert_eq!(
-            packages("-- -p producer --package=store --package domain -pkinds retry").as_deref(),
-            Some("producer store domain kinds")
-        );
-        assert_eq!(packages(""), None);
-        assert_eq!(packages("retry"), None);
-        assert_eq!(packages("-p producer --workspace"), None);
-        assert_eq!(packages("-p store-*"), None);
-    }
-
-    #[test]
-    fn services_can_be_declined() {
-        assert!(of("-- -p producer").starts_services());
-        assert!(!of("--no-services").starts_services());
-        assert_eq!(of("--no-services -- -p producer").run().join(" "), "test --no-fail-fast -p producer");
-    }
-
-    #[test]
-    fn a_filter_and_arguments_of_the_tests_are_passed_on() {
-        let expected = "test --workspace --no-fail-fast retry -- --nocapture";
-        assert_eq!(of("-- retry -- --nocapture").run().join(" "), expected);
-        assert_eq!(of("retry -- --nocapture").run().join(" "), expected);
-    }
-}
+mod tests;

@@ -1,12 +1,13 @@
-//! What does a run amount to? Sums up what libtest said and what tests said about themselves.
+//! What does a run amount to? Sums up, part by part, what libtest said and what tests said about themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::listing::Binaries;
+use super::pass::Ended;
 use super::skips::Skip;
 use super::stream::QUIET_MAX;
-use super::tally::{Outcome, Suite, Tally};
+use super::tally::{Outcome, Suite, Tally, Totals};
 
 /// Part of the name of every case of a port's contract suite.
 const CONTRACT: &str = "contract::";
@@ -14,21 +15,18 @@ const CONTRACT: &str = "contract::";
 /// Everything known about a run once it has ended.
 #[derive(Debug, Default)]
 pub struct Run {
-    pub tally: Tally,
-    pub skips: Vec<Skip>,
+    pub parts: Vec<Ended>,
     /// Resources that must not be missing.
     pub required: Vec<String>,
-    pub cargo_succeeded: bool,
 }
 
 /// What a person wants to know; its last line is `N passed, N failed, N skipped`.
 #[derive(Debug, Default)]
 pub struct Report {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
+    total: Totals,
     skip_lines: Vec<String>,
     contract_lines: Vec<String>,
+    part_lines: Vec<String>,
     /// Why the run is bad although perhaps nothing failed.
     problems: Vec<String>,
 }
@@ -40,47 +38,66 @@ impl Report {
     }
 
     pub fn new(run: &Run, binaries: &Binaries) -> Self {
-        let name = |binary: &str| binaries.package(binary).unwrap_or(binary).to_owned();
-        let skips = counted_skips(run);
-        let mut report = Self { contract_lines: contract_lines(&run.tally, &skips, name), ..Self::default() };
-        for suite in &run.tally.suites {
-            let counts = suite.counts();
-            report.passed += counts.passed;
-            report.failed += counts.failed;
-            report.skipped += counts.ignored;
-            report.skip_lines.extend(ignored_lines(suite, &name(&suite.binary)));
-            if suite.totals.is_none() {
-                report.problems.push(format!("{} ended before its tests did", name(&suite.binary)));
-            }
+        let mut report = Self::default();
+        let mut missed = Vec::new();
+        for part in &run.parts {
+            missed.extend(report.add(part, binaries));
         }
-        report.passed = report.passed.saturating_sub(skips.len());
-        report.skipped += skips.len();
-        report.skip_lines.extend(skips.iter().map(|skip| skip_line(skip, &name(&skip.binary))));
-        report.problems.extend(missing(&skips, &run.required));
-        report.problems.extend(stuck(&run.tally, name));
-        report.find_problems(run.cargo_succeeded);
+        report.problems.extend(missing(&missed, &run.required));
+        if report.total.passed + report.total.failed == 0 {
+            report.problems.push("no test ran".to_owned());
+        }
+        // One part is the whole run, and the last line says it all.
+        report.part_lines.truncate(if run.parts.len() > 1 { usize::MAX } else { 0 });
         report
     }
 
-    fn find_problems(&mut self, cargo_succeeded: bool) {
-        if self.passed + self.failed == 0 {
-            self.problems.push("no test ran".to_owned());
+    /// Adds up one part, and returns what its tests were skipped for.
+    fn add<'a>(&mut self, part: &'a Ended, binaries: &Binaries) -> Vec<&'a Skip> {
+        let label = part.label.as_ref().map(|label| format!(" [{label}]")).unwrap_or_default();
+        let name = |binary: &str| format!("{}{label}", binaries.package(binary).unwrap_or(binary));
+        let skips = counted_skips(part);
+        let mut total = Totals::default();
+        for suite in &part.tally.suites {
+            let counts = suite.counts();
+            total.passed += counts.passed;
+            total.failed += counts.failed;
+            total.ignored += counts.ignored;
+            self.skip_lines.extend(ignored_lines(suite, &name(&suite.binary)));
+            if suite.totals.is_none() {
+                self.problems.push(format!("{} ended before its tests did", name(&suite.binary)));
+            }
         }
-        if !cargo_succeeded && self.failed == 0 {
+        total.passed = total.passed.saturating_sub(skips.len());
+        total.ignored += skips.len();
+        self.contract_lines.extend(contract_lines(&part.tally, &skips, name));
+        self.skip_lines.extend(skips.iter().map(|skip| skip_line(skip, &name(&skip.binary))));
+        self.problems.extend(stuck(&part.tally, name));
+        self.problems.extend(part.problems.iter().cloned());
+        if !part.succeeded && total.failed == 0 {
             self.problems.push("cargo failed although no test did; its message is above".to_owned());
         }
+        self.part_lines.push(format!("{}: {} in {} s", part.name, counted(total), part.took.as_secs()));
+        self.total.passed += total.passed;
+        self.total.failed += total.failed;
+        self.total.ignored += total.ignored;
+        skips
     }
 
     pub fn is_good(&self) -> bool {
-        self.failed == 0 && self.problems.is_empty()
+        self.total.failed == 0 && self.problems.is_empty()
     }
 }
 
+fn counted(total: Totals) -> String {
+    format!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored)
+}
+
 /// One per test that has not failed: a test may find two things missing, or break after it said that it cannot run.
-fn counted_skips(run: &Run) -> Vec<&Skip> {
+fn counted_skips(part: &Ended) -> Vec<&Skip> {
     let mut seen = BTreeSet::new();
-    let failed = |skip: &Skip| run.tally.suites.iter().any(|suite| suite.binary == skip.binary && suite.failed(&skip.test));
-    run.skips.iter().filter(|skip| !failed(skip) && (skip.test.is_empty() || seen.insert((&skip.binary, &skip.test)))).collect()
+    let failed = |skip: &Skip| part.tally.suites.iter().any(|suite| suite.binary == skip.binary && suite.failed(&skip.test));
+    part.skips.iter().filter(|skip| !failed(skip) && (skip.test.is_empty() || seen.insert((&skip.binary, &skip.test)))).collect()
 }
 
 fn contract_lines(tally: &Tally, skips: &[&Skip], name: impl Fn(&str) -> String) -> Vec<String> {
@@ -134,9 +151,10 @@ fn missing(skips: &[&Skip], required: &[String]) -> Vec<String> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.skip_lines.iter().chain(&self.contract_lines).try_for_each(|line| writeln!(f, "{line}"))?;
+        let lines = self.skip_lines.iter().chain(&self.contract_lines).chain(&self.part_lines);
+        lines.into_iter().try_for_each(|line| writeln!(f, "{line}"))?;
         self.problems.iter().try_for_each(|problem| writeln!(f, "error: {problem}"))?;
-        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+        f.write_str(&counted(self.total))
     }
 }
 

@@ -56,6 +56,12 @@ impl Suite {
 }
 
 impl Tally {
+    /// Takes what ran afterwards along.
+    pub fn extend(&mut self, later: Self) {
+        self.suites.extend(later.suites);
+        self.is_stuck |= later.is_stuck;
+    }
+
     /// Takes one line of output, without its end.
     pub fn feed(&mut self, line: &str) {
         if let Some(binary) = started(line) {

@@ -10,17 +10,21 @@ fn binaries() -> Binaries {
     Binaries::read(std::iter::once(message.to_owned()))
 }
 
-fn run(output: &str, skipped: &[(&str, &str)], cargo_succeeded: bool) -> Run {
-    let mut run = Run { cargo_succeeded, ..Run::default() };
-    output.lines().for_each(|line| run.tally.feed(line));
+fn part(output: &str, skipped: &[(&str, &str)], succeeded: bool) -> Ended {
+    let mut part = Ended { name: "tests".to_owned(), succeeded, ..Ended::default() };
+    output.lines().for_each(|line| part.tally.feed(line));
     let skip = |(test, resource): &(&str, &str)| Skip {
         binary: "it-0f".to_owned(),
         test: (*test).to_owned(),
         resource: (*resource).to_owned(),
         reason: "no server".to_owned(),
     };
-    run.skips = skipped.iter().map(skip).collect();
-    run
+    part.skips = skipped.iter().map(skip).collect();
+    part
+}
+
+fn run(output: &str, skipped: &[(&str, &str)], succeeded: bool) -> Run {
+    Run { parts: vec![part(output, skipped, succeeded)], ..Run::default() }
 }
 
 fn lines(run: &Run) -> (Vec<String>, bool) {
@@ -91,7 +95,7 @@ fn a_dead_binary_is_a_failure_with_a_name() {
 #[test]
 fn a_run_that_went_quiet_names_what_was_running() {
     let mut run = run("     Running tests/it.rs (t/it-0f)\ntest c ... ok\ntest d has been running for over 60 seconds\n", &[], false);
-    run.tally.is_stuck = true;
+    run.parts[0].tally.is_stuck = true;
     let (lines, good) = lines(&run);
     assert!(!good);
     assert_eq!(lines[1], "error: nothing was said for 10 minutes, so store-sqlite was ended; running: d");
@@ -105,6 +109,33 @@ fn an_ignored_test_is_skipped_with_its_reason() {
     let (lines, good) = lines(&run(output, &[], true));
     assert!(good);
     assert_eq!(lines, ["skipped store-sqlite b: takes an hour", "1 passed, 0 failed, 1 skipped"]);
+}
+
+#[test]
+fn parts_are_told_apart_and_added_up() {
+    let version =
+        Ended { name: "rabbitmq 4.3".to_owned(), label: Some("rabbitmq 4.3".to_owned()), ..part(GOOD, &[("c", "rabbitmq-4.3")], true) };
+    let mut run = Run { parts: vec![part(GOOD, &[], true), version], required: Vec::new() };
+    let (told, good) = lines(&run);
+    assert!(good);
+    let expected = [
+        "skipped store-sqlite [rabbitmq 4.3] c: rabbitmq-4.3: no server",
+        "contract store-sqlite: 2 cases passed",
+        "contract store-sqlite [rabbitmq 4.3]: 2 cases passed",
+        "tests: 3 passed, 0 failed, 0 skipped in 0 s",
+        "rabbitmq 4.3: 2 passed, 0 failed, 1 skipped in 0 s",
+        "5 passed, 0 failed, 1 skipped",
+    ];
+    assert_eq!(told, expected);
+    run.required = vec!["rabbitmq-4.3".to_owned()];
+    assert!(!lines(&run).1, "it was required");
+}
+
+#[test]
+fn a_part_that_has_a_problem_makes_the_run_bad() {
+    let mut run = run(GOOD, &[], true);
+    run.parts[0].problems.push("no test of `a` ran".to_owned());
+    assert_eq!((lines(&run).0[1].as_str(), lines(&run).1), ("error: no test of `a` ran", false));
 }
 
 #[test]
