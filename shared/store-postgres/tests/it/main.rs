@@ -22,6 +22,7 @@ mod plans;
 mod poison;
 mod racing;
 mod racing_acts;
+mod racing_effects;
 mod robust;
 mod server_run;
 mod standby;
