@@ -1,8 +1,9 @@
-//! `coordination-redis` is the coordination port over Redis: the live feed on streams, nudges on a channel.
+//! `coordination-redis` is the coordination port over Redis: the live feed on streams, nudges on a channel, the express lane
+//! on lists.
 //! It keeps nothing that a job depends on: Redis may be slow, flushed or away, and all that is lost is comfort.
 //! It wants one Redis (6.2 or later), not a cluster of them.
 //!
-//! **Two connections per process**, both by [`link`]: one for commands, one that only listens, so that a page of events
+//! **Two connections per process** (a worker has a third), both by [`link`]: one for commands, one that only listens, so that a page of events
 //! never stands in the way of a nudge. Each is watched by a task of its own: pinged, given up when it goes silent, opened
 //! again with a jittered backoff. Calls never wait for that: while Redis is away they fail at once.
 //!
@@ -16,6 +17,9 @@
 //! **Nudges** reach listeners of this process at once and those of others through one channel ([`outbox`], [`message`]).
 //! Whoever may have missed some - the listening connection was gone, or a sender had to drop - is told to look at everything.
 //!
+//! **The express lane** is a list per class ([`express`]): short, and gone when nobody comes for it. A worker waits in `BRPOP`
+//! over all its lists ([`stop`]), on a third connection, which nobody else has need of.
+//!
 //! **Limits and breakers** (queue-core) come here as `limiter.rs` and `breaker.rs`: each one script in `scripts/`, run by
 //! [`script`] as the feed's is, with the time from Redis (`TIME` inside the script, never a process's clock), keys
 //! `<prefix>:limit:{…}` and `<prefix>:breaker:{…}` with the braces around what one script touches together. What they
@@ -25,6 +29,7 @@
 mod backoff;
 mod ear;
 mod entry;
+mod express;
 mod feed;
 mod follower;
 mod health;
@@ -37,6 +42,8 @@ mod options;
 mod outbox;
 mod script;
 mod server;
+mod stop;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -44,16 +51,18 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::ear::Ear;
+use crate::express::Offers;
 use crate::link::Link;
 use crate::names::Names;
 use crate::outbox::Outbox;
 use crate::script::Script;
+use crate::server::Server;
 
 pub use health::RedisHealth;
 pub use open_error::OpenError;
 pub use options::RedisOptions;
 
-/// Feed and nudges shared by all processes that name the same Redis. Dropping it ends its tasks and connections.
+/// Feed, nudges and express lane shared by all processes that name the same Redis. Dropping it ends its tasks and connections.
 pub struct RedisCoordination {
     names: Arc<Names>,
     append: Script,
@@ -61,6 +70,8 @@ pub struct RedisCoordination {
     listening: Arc<Link>,
     ear: Arc<Ear>,
     outbox: Outbox,
+    offers: Offers,
+    server: Server,
     _ear_task: AbortOnDropHandle<()>,
 }
 
@@ -77,11 +88,12 @@ impl RedisCoordination {
         let ear = Arc::new(Ear::new(Arc::clone(&names), process));
         let commands = Arc::new(Link::start(server.clone(), "live feed and sent nudges", |_| {}));
         let hears = Arc::clone(&ear);
-        let listening = Arc::new(Link::start(server, "nudges and followers", move |push| hears.hear(push)));
+        let listening = Arc::new(Link::start(server.clone(), "nudges and followers", move |push| hears.hear(push)));
         let ear_task = tokio::spawn(Arc::clone(&ear).attend(Arc::clone(&listening)));
         let outbox = Outbox::start(Arc::clone(&commands), names.nudges().to_owned(), process);
+        let offers = Offers::start(Arc::clone(&commands));
         let append = Script::new(include_str!("scripts/append.lua"));
-        Ok(Self { names, append, commands, listening, ear, outbox, _ear_task: AbortOnDropHandle::new(ear_task) })
+        Ok(Self { names, append, commands, listening, ear, outbox, offers, server, _ear_task: AbortOnDropHandle::new(ear_task) })
     }
 
     /// Whether both connections stand, as far as is known.

@@ -128,7 +128,7 @@ impl Supervisor {
     async fn run(self) {
         let mut backoff = Backoff::default();
         loop {
-            let error = match self.server.connect(Arc::clone(&self.heard)).await {
+            let error = match self.server.connect(Arc::clone(&self.heard), Some(REPLY_WITHIN)).await {
                 Ok(opened) => {
                     let since = Instant::now();
                     self.set_up(&opened);

@@ -29,8 +29,13 @@ impl Server {
         Self { client }
     }
 
-    /// Connects once. `heard` gets what the server sends unasked, on the connection's own task: it must not wait.
-    pub(crate) async fn connect(&self, heard: Arc<dyn Fn(PushInfo) + Send + Sync>) -> Result<Opened, RedisError> {
+    /// Connects once. `heard` gets what the server sends unasked, on the connection's own task: it must not wait. `reply_within`:
+    /// `None` where the caller has a deadline of its own.
+    pub(crate) async fn connect(
+        &self,
+        heard: Arc<dyn Fn(PushInfo) + Send + Sync>,
+        reply_within: Option<Duration>,
+    ) -> Result<Opened, RedisError> {
         let gone = Arc::new(Notify::new());
         let tells = Arc::clone(&gone);
         let pushed = move |push: PushInfo| {
@@ -40,8 +45,7 @@ impl Server {
             }
             Ok::<(), std::convert::Infallible>(())
         };
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(Some(REPLY_WITHIN)).set_push_sender(pushed);
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(reply_within).set_push_sender(pushed);
         let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
         let connected = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
         let connection = connected.unwrap_or_else(|_| Err(timed_out(self.silence())))?;

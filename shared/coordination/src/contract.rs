@@ -1,5 +1,7 @@
 //! The contract suite of coordination: named cases over a fresh adapter.
 
+pub mod express;
+
 use std::sync::Arc;
 
 use domain::bounds::{FEED_EVENTS_MAX, FEED_JOB_BYTES_MAX, FEED_OUTPUT_BYTES_MAX};

@@ -1,5 +1,7 @@
 //! The adapter inside one process: a bounded ring of events per job, a bounded number of jobs, one broadcast of nudges.
 
+mod express;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -11,17 +13,18 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{CoordinationError, Feed, FeedEntry, FeedEvent, FeedId, FeedPage, Nudge, NudgeListener, Nudges};
 
-/// Feed and nudges of one process.
+/// Feed, nudges and express lane of one process.
 pub struct InProcess {
     feeds: Mutex<Feeds>,
     /// Told when a job has its first event.
     appeared: Notify,
     nudges: broadcast::Sender<Option<Nudge>>,
+    express: Arc<express::Platform>,
 }
 
 impl Default for InProcess {
     fn default() -> Self {
-        Self { feeds: Mutex::default(), appeared: Notify::new(), nudges: broadcast::channel(NUDGES_BEHIND_MAX).0 }
+        Self { feeds: Mutex::default(), appeared: Notify::new(), nudges: broadcast::channel(NUDGES_BEHIND_MAX).0, express: Arc::default() }
     }
 }
 

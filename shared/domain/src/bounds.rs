@@ -151,6 +151,22 @@ pub const FEEDLINE_EVENTS_MAX: usize = 4_096;
 pub const NUDGES_OUT_MAX: usize = 1_024;
 /// Nudges a listener may be behind before it is told to look at everything.
 pub const NUDGES_BEHIND_MAX: usize = 1_024;
+/// Hints of one class that wait on the express lane; the newest stay.
+pub const EXPRESS_HINTS_MAX: usize = 64;
+/// How long they wait there when nothing newer comes.
+pub const EXPRESS_KEPT: Duration = Duration::from_secs(10);
+/// A hint that was offered longer ago than this has been at a worker by way of the broker.
+pub const EXPRESS_FRESH: Duration = Duration::from_millis(250);
+/// Hints on their way to the express lane; those that find no room are left to the broker.
+pub const EXPRESS_OUT_MAX: usize = 64;
+/// How much later the broker gets its copy of a hint that was offered: its own write to the disk would be in the claim's way.
+pub const EXPRESS_LEAD: Duration = Duration::from_millis(5);
+/// Jobs of one request that count as lone: more of them go by the broker alone.
+pub const EXPRESS_JOBS_MAX: usize = 4;
+/// Jobs that a process may take in within a tenth of a second and still count as idle.
+pub const EXPRESS_BUSY_JOBS: u32 = 20;
+/// Emissions that a worker remembers to have claimed by the express lane.
+pub const EXPRESS_REMEMBERED_MAX: usize = 256;
 /// Events the live feed keeps for one job.
 pub const FEED_EVENTS_MAX: usize = 512;
 /// Bytes the live feed keeps for one job.
@@ -262,5 +278,8 @@ const _: () = {
     assert!(OPERATION_STEP_JOBS <= FLUSH_JOBS_MAX, "a step of an operation is a write like others");
     assert!(CANARIES_MAX as usize <= OPERATION_STEP_JOBS, "all canaries can be looked at in one step");
     assert!(CANARIES_LOOK_EVERY.as_secs() < CANARIES_WAIT_MAX.as_secs(), "canaries are looked at before they are given up");
+    assert!(EXPRESS_FRESH.as_millis() < EXPRESS_KEPT.as_millis(), "what is kept for longer would never be claimed");
+    assert!(EXPRESS_LEAD.as_millis() < EXPRESS_FRESH.as_millis(), "what is stale has been at the broker");
+    assert!(EXPRESS_JOBS_MAX <= EMISSION_IDS_MAX, "a lone emission is one broker message");
     assert!(TIMEOUT_MIN.as_millis() < TIMEOUT_MAX.as_millis(), "timeouts are a range");
 };

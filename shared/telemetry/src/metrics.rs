@@ -101,6 +101,7 @@ metrics! {
     worker_busy: IntGauge = "flotilla_worker_busy_slots", [], "Slots of this worker process that run a job.";
     worker_settle_backlog: IntGauge = "flotilla_worker_settle_backlog", [], "Finished attempts that wait to be recorded.";
     worker_fenced: IntCounterVec = "flotilla_worker_fenced_total", ["why"], "Times this process lost its lease and went on under a new worker id.";
+    hints_dropped: IntCounterVec = "flotilla_hints_dropped_total", [], "Jobs named by hints that this worker's claims did not get: somebody else had them, they were cancelled or expired, or the store does not know them, as after a failover that lost them.";
     duty_runs: IntCounterVec = "flotilla_duty_runs_total", ["duty", "result"], "Passes of housekeeping duties: `ok` or `failed`.";
     duty_items: IntCounterVec = "flotilla_duty_items_total", ["duty", "what"], "What duties did.";
     duty_seconds: HistogramVec = "flotilla_duty_seconds", ["duty"], "Time a pass of a duty took.";
@@ -109,6 +110,10 @@ metrics! {
     poison_messages: IntCounterVec = "flotilla_poison_messages_total", ["reason"], "Broker messages that were no hints, recorded by this process. Distributed engine only.";
     outbox_items: IntCounterVec = "flotilla_outbox_items_total", ["what"], "What this process told the ledger of the broker's news. Distributed engine only.";
     outbox_waiting: IntGauge = "flotilla_outbox_waiting", [], "News of the broker that this process has yet to tell the ledger; 0 on the embedded engine.";
+    express_hints: IntCounterVec = "flotilla_express_hints_total", ["outcome"], "Hints of lone jobs that this process `offered` on the express lane, and what a worker did with those it took: `claimed`, `missed` (somebody had it), `stale` (not looked at); `spared` are copies at the broker of what it had claimed.";
+    broker_state: IntGaugeVec = "flotilla_broker_state", ["state"], "1 while RabbitMQ is connected to send (`sending`) or to receive (`receiving`), takes no messages (`blocked`), or refuses something that a person must permit (`refused`). Distributed engine only.";
+    broker_unconfirmed: IntGauge = "flotilla_broker_unconfirmed", [], "Messages this process sent to RabbitMQ that it has not confirmed yet; at most 1000. 0 on the embedded engine.";
+    broker_connects: IntCounterVec = "flotilla_broker_connects_total", [], "Times this process connected to RabbitMQ to send. Distributed engine only.";
     store_errors: IntCounterVec = "flotilla_store_errors_total", ["role", "class"], "Calls of the store by workers that failed.";
     memory_bytes: IntGauge = "flotilla_process_resident_memory_bytes", [], "Resident memory of this process, where `/proc` tells it.";
     start_time: Gauge = "flotilla_process_start_time_seconds", [], "When this process started, in seconds since 1970.";

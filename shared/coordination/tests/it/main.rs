@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use coordination::contract::Fixture;
-use coordination::{Feed, InProcess, Nudges};
+use coordination::contract::express::ExpressFixture;
+use coordination::{Express, Feed, InProcess, Nudges};
 
 #[derive(Default)]
 struct InProcessFixture(Arc<InProcess>);
@@ -19,3 +20,11 @@ impl Fixture for InProcessFixture {
 }
 
 coordination::contract_suite!(InProcessFixture::default());
+
+impl ExpressFixture for InProcessFixture {
+    async fn express(&self) -> Arc<dyn Express> {
+        Arc::clone(&self.0) as _
+    }
+}
+
+coordination::express_suite!(InProcessFixture::default());
