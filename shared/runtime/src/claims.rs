@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::execution::execute_surely;
+use crate::express::Express;
 use crate::patience::Patience;
 use crate::settler::Settler;
 use crate::term::Term;
@@ -26,8 +27,15 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Claimer {
     pub term: Arc<Term>,
     pub slots: Arc<Semaphore>,
+    pub express: Express,
     pub settler: Settler,
     pub running: TaskTracker,
+}
+
+/// Slots, and hints for at most as many.
+enum Taken {
+    Broker(Vec<OwnedSemaphorePermit>, Vec<Delivery>),
+    Express(Vec<OwnedSemaphorePermit>, Delivery),
 }
 
 /// A claim that did not happen for a reason that concerns the next one, too.
@@ -47,7 +55,7 @@ impl Claimer {
             };
             match taken {
                 // Not interrupted: a claim in flight is always brought to its end.
-                Ok((permits, deliveries)) => match self.claim_all(permits, deliveries).await {
+                Ok(taken) => match self.claim_taken(taken).await {
                     Ok(()) => patience.reset(),
                     Err(StoreAway) => patience.wait().await,
                 },
@@ -60,8 +68,9 @@ impl Claimer {
         }
     }
 
-    /// At least one slot, then hints for at most as many as there are.
-    async fn take(&self, subscriber: &dyn Subscriber) -> Result<(Vec<OwnedSemaphorePermit>, Vec<Delivery>), BrokerError> {
+    /// At least one slot, then hints for at most as many as there are. The express lane has its turn only while nothing of the broker
+    /// is in hand: its shares and its order are the broker's.
+    async fn take(&self, subscriber: &dyn Subscriber) -> Result<Taken, BrokerError> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| BrokerError::Closed)?;
         let mut permits = vec![slot];
         while permits.len() < FLUSH_JOBS_MAX
@@ -69,22 +78,41 @@ impl Claimer {
         {
             permits.push(slot);
         }
-        let deliveries = subscriber.take(permits.len()).await?;
-        Ok((permits, deliveries))
+        tokio::select! {
+            biased;
+            deliveries = subscriber.take(permits.len()) => Ok(Taken::Broker(permits, deliveries?)),
+            delivery = self.express.take(permits.len()) => Ok(Taken::Express(permits, delivery)),
+        }
+    }
+
+    async fn claim_taken(&self, taken: Taken) -> Result<(), StoreAway> {
+        match taken {
+            Taken::Broker(permits, deliveries) => self.claim_all(permits, deliveries).await,
+            Taken::Express(mut permits, delivery) => {
+                permits.truncate(delivery.jobs().len());
+                let (emission, jobs) = (delivery.emissions().first().copied(), delivery.jobs().to_vec());
+                let taken = self.claim(permits, delivery).await?;
+                emission.into_iter().for_each(|emission| self.express.claimed(emission, jobs.clone(), taken));
+                Ok(())
+            }
+        }
     }
 
     async fn claim_all(&self, mut permits: Vec<OwnedSemaphorePermit>, deliveries: Vec<Delivery>) -> Result<(), StoreAway> {
-        let claims = deliveries.into_iter().map(|delivery| {
+        let (known, unknown): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(|delivery| self.express.knows(delivery));
+        known.into_iter().for_each(Delivery::ack);
+        let claims = unknown.into_iter().map(|delivery| {
             let mine = permits.split_off(permits.len().saturating_sub(delivery.jobs().len()));
             self.claim(mine, delivery)
         });
         let claims: Vec<_> = claims.collect();
         // Slots that no hint was found for are free again while we wait for the store.
         drop(permits);
-        join_all(claims).await.into_iter().collect()
+        join_all(claims).await.into_iter().try_for_each(|claimed| claimed.map(drop))
     }
 
-    async fn claim(&self, permits: Vec<OwnedSemaphorePermit>, delivery: Delivery) -> Result<(), StoreAway> {
+    /// Returns how many jobs it took.
+    async fn claim(&self, permits: Vec<OwnedSemaphorePermit>, delivery: Delivery) -> Result<usize, StoreAway> {
         let term = &self.term;
         let claim = Claim {
             id: term.parts.mint.claim((term.parts.clock)()),
@@ -97,6 +125,8 @@ impl Claimer {
         let claimed = match tokio::time::timeout(CLAIM_TIMEOUT, term.parts.work.claim(&claim)).await {
             Ok(Ok(Claimed { jobs, emissions })) => {
                 term.publish(emissions).await;
+                let dropped = claim.jobs.len().saturating_sub(jobs.len());
+                term.parts.metrics.hints_dropped.with_label_values::<&str>(&[]).inc_by(u64::try_from(dropped).unwrap_or(u64::MAX));
                 Some(jobs)
             }
             Ok(Err(WorkError::Fenced)) => {
@@ -117,8 +147,9 @@ impl Claimer {
         match claimed {
             Some(jobs) => {
                 delivery.ack();
+                let taken = jobs.len();
                 self.start(permits, jobs);
-                Ok(())
+                Ok(taken)
             }
             None => {
                 delivery.requeue();

@@ -6,6 +6,7 @@ mod claims;
 mod context;
 mod effect;
 mod execution;
+mod express;
 mod feedline;
 mod handler;
 mod holdings;

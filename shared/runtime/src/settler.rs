@@ -67,6 +67,7 @@ impl Settler {
                     let rest = batch.split_off(flush_len(&batch));
                     flush(&term, std::mem::replace(&mut batch, rest)).await;
                 }
+                term.parts.metrics.worker_settle_backlog.set(i64::try_from(receiver.len()).unwrap_or(i64::MAX));
             }
             term.parts.metrics.worker_settle_backlog.set(0);
         });

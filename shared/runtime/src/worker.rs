@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use broker::{Broker, Subscriber, Subscription};
-use coordination::{Feed, Nudge, Nudges};
+use coordination::{Express as Lane, Feed, Nudge, Nudges};
 use domain::Timestamp;
 use domain::bounds::{CANCEL_GRACE, DRAIN_GRACE};
 use store::{Mint, Work, WorkerRegistration};
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Registry;
 use crate::claims::Claimer;
+use crate::express::Express;
 use crate::feedline::Feedline;
 use crate::holdings::StopWhy;
 use crate::lease::Lease;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     pub feed: Arc<dyn Feed>,
     pub nudges: Arc<dyn Nudges>,
+    /// A second way for hints of lone jobs, where there is one.
+    pub express: Option<Arc<dyn Lane>>,
     /// The store's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub mint: Arc<Mint>,
@@ -101,12 +104,19 @@ impl Worker {
     /// on under a new worker id.
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
         let feedline = Feedline::start(Arc::clone(&self.parts.feed));
-        let Some(subscriber) = self.subscribe(&shutdown).await else { return Drained { clean: true, ..Drained::default() } };
         let mut abandoned = 0_usize;
         loop {
             let Some(lease) = self.register(&shutdown).await else {
                 // Asked to stop while the store is away: what ended may still be waiting to be recorded.
                 return Drained { clean: self.all_recorded().await && abandoned == 0, ..Drained::default() };
+            };
+            // Anew for each term, and not before it: who may not claim must not hold hints that others could.
+            let Some(subscriber) = self.subscribe(&shutdown).await else {
+                let retired = tokio::time::timeout(FAREWELL, self.parts.work.retire(lease.worker())).await;
+                return Drained {
+                    clean: self.all_recorded().await && abandoned == 0 && matches!(retired, Ok(Ok(()))),
+                    ..Drained::default()
+                };
             };
             let term = Arc::new(Term::new(Arc::clone(&self.parts), feedline.clone(), lease, Arc::clone(&subscriber)));
             match self.serve(&term, &*subscriber, &shutdown).await {
@@ -166,7 +176,9 @@ impl Worker {
         });
         let settler = Settler::start(Arc::clone(term), &self.settlers);
         let running = TaskTracker::new();
-        let claimer = Claimer { term: Arc::clone(term), slots: Arc::clone(&self.slots), settler, running: running.clone() };
+        // Given up with the claimer, before anything drains or another term begins.
+        let express = Express::new(Arc::clone(&self.parts), &self.config.subscription);
+        let claimer = Claimer { term: Arc::clone(term), slots: Arc::clone(&self.slots), express, settler, running: running.clone() };
         let stop = async {
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -176,8 +188,8 @@ impl Worker {
         claimer.run(subscriber, stop).await;
         drop(claimer);
         running.close();
+        subscriber.close();
         if shutdown.is_cancelled() || term.drain.is_cancelled() {
-            subscriber.close();
             let drained = self.drain(term, &running).await;
             keeper.abort();
             return Some(drained);

@@ -83,6 +83,7 @@ impl Fleet {
             broker: Arc::new(self.broker.clone()),
             feed: Arc::clone(&self.coordination) as _,
             nudges: Arc::clone(&self.coordination) as _,
+            express: Some(Arc::clone(&self.coordination) as _),
             clock: Arc::new(move || clock.now()),
             mint: Arc::clone(&self.mint),
             metrics: Arc::new(Metrics::new().expect("declared once")),

@@ -3,6 +3,7 @@
 mod claims;
 mod double;
 mod effects;
+mod express;
 mod fence;
 mod fleet;
 mod leases;
@@ -13,3 +14,5 @@ mod said;
 mod script;
 mod stage;
 mod stopping;
+mod store_away;
+mod watched;

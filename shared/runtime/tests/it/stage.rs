@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{EmbeddedBroker, Publisher};
-use coordination::{InProcess, Nudge, Nudges};
-use domain::{ClaimedJob, Emission, JobId, KindName, TenantId, Timestamp, TraceContext, WorkerId};
+use broker::Publisher;
+use coordination::{Express, ExpressHint, InProcess, Nudge, Nudges};
+use domain::{ClaimedJob, Emission, EmissionId, JobId, KindName, TenantId, Timestamp, TraceContext, WorkerId};
 use kinds::Kind;
 use runtime::{Drained, Parts, Worker, WorkerConfig};
 use store::{Mint, Settlement};
@@ -20,13 +20,17 @@ use crate::double::{Double, Mood};
 use crate::fleet::class;
 use crate::player::{Log, SOON, registry};
 use crate::script::{Script, Step, payload};
+use crate::watched::WatchedBroker;
+
+/// Of the worker.
+pub const SLOTS: u32 = 8;
 
 pub struct Stage {
     pub double: Arc<Double>,
     pub log: Arc<Log>,
     pub metrics: Arc<Metrics>,
     pub start: Instant,
-    broker: EmbeddedBroker,
+    pub broker: WatchedBroker,
     coordination: Arc<InProcess>,
     mint: Arc<Mint>,
     shutdown: CancellationToken,
@@ -39,20 +43,21 @@ impl Stage {
         let double = Arc::new(Double::default());
         *double.mood.lock() = mood;
         let (log, metrics, start) = (Arc::<Log>::default(), Arc::new(Metrics::new().expect("declared once")), Instant::now());
-        let (broker, coordination, mint) = (EmbeddedBroker::default(), Arc::<InProcess>::default(), Arc::<Mint>::default());
+        let (broker, coordination, mint) = (WatchedBroker::default(), Arc::<InProcess>::default(), Arc::<Mint>::default());
         broker.declare(&[class().queue]).await.expect("declared");
         let parts = Parts {
             work: Arc::clone(&double) as _,
             broker: Arc::new(broker.clone()),
             feed: Arc::clone(&coordination) as _,
             nudges: Arc::clone(&coordination) as _,
+            express: Some(Arc::clone(&coordination) as _),
             clock: Arc::new(move || time(start)),
             mint: Arc::clone(&mint),
             metrics: Arc::clone(&metrics),
             registry: registry(&log),
             handlers: tokio::runtime::Handle::current(),
         };
-        let (config, shutdown) = (WorkerConfig { slots: 8, ..WorkerConfig::default() }, CancellationToken::new());
+        let (config, shutdown) = (WorkerConfig { slots: SLOTS, ..WorkerConfig::default() }, CancellationToken::new());
         let worker = Worker::new(parts, config);
         let registered = worker.registered();
         let worker = tokio::spawn(worker.run(shutdown.clone()));
@@ -96,6 +101,15 @@ impl Stage {
         self.broker.publish(&[emission]).await.expect("published");
     }
 
+    /// Offers jobs on the express lane, as if that had been done so long ago.
+    pub fn offer(&self, jobs: &[JobId], ago: Duration) -> EmissionId {
+        let now = time(self.start);
+        let emission = Emission { id: self.mint.emission(now), class: class(), jobs: jobs.to_vec() };
+        let id = emission.id;
+        assert!(self.coordination.offer(ExpressHint { emission, at: now - ago }));
+        id
+    }
+
     /// Starts a job and waits until it runs.
     pub async fn runs(&self, steps: &[Step]) -> JobId {
         let id = self.job(steps);
@@ -133,6 +147,11 @@ impl Stage {
 
     pub async fn stop(self) -> Drained {
         self.shutdown.cancel();
+        self.drained().await
+    }
+
+    /// Waits until the worker has drained, whoever asked it to.
+    pub async fn drained(self) -> Drained {
         testkit::within("the worker drains", SOON * 3, self.worker).await.expect("the worker does not panic")
     }
 }

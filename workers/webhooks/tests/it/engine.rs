@@ -106,6 +106,7 @@ impl Engine {
             broker: Arc::clone(&self.broker) as Arc<dyn Broker>,
             feed: Arc::clone(&self.shared) as _,
             nudges: Arc::clone(&self.shared) as _,
+            express: None,
             clock: Arc::new(move || clock.now()),
             mint: Arc::clone(&self.mint),
             metrics: Arc::new(Metrics::new().expect("metrics")),
