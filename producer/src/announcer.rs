@@ -6,6 +6,7 @@ use std::time::Duration;
 use broker::Publisher;
 use coordination::{Nudge, Nudges};
 use domain::{Emission, Timestamp};
+use tokio::time::{Instant, sleep_until};
 
 /// How long the caller's answer may wait for the broker; its job is durable already.
 const PUBLISHED_WITHIN: Duration = Duration::from_millis(500);
@@ -37,6 +38,15 @@ impl Announcer {
             Err(_) => tracing::warn!(count, "the broker did not confirm emissions in time; they are sent again"),
         }
         self.nudges.nudge(Nudge::Emissions);
+    }
+
+    /// The same after a while. Should this process end before, the upkeep sends them.
+    pub fn emit_later(&self, emissions: Vec<Emission>, after: Duration) {
+        let (announcer, at) = (self.clone(), Instant::now() + after);
+        tokio::spawn(async move {
+            sleep_until(at).await;
+            announcer.emit(&emissions).await;
+        });
     }
 
     /// Somebody should look at the timers again.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coordination::Nudge;
+use domain::bounds::EXPRESS_LEAD;
 use domain::{Act, JobId, JobState, KindName, NewJob, NewOperation, Operation, QueueName, TenantId, Timestamp};
 use store::{Acceptance, Accepted, ActError, Actor, EnqueueError, Intake, Mint, Remembered, Replay, Steering, StoreError};
 use telemetry::Metrics;
@@ -13,6 +14,7 @@ use crate::admission;
 use crate::announcer::Announcer;
 use crate::batch_room::BatchRoom;
 use crate::catalog::Catalog;
+use crate::lone::Lone;
 use crate::problem::Problem;
 
 /// What takes jobs in.
@@ -24,6 +26,7 @@ pub struct Desk {
     intake: Arc<dyn Intake>,
     steering: Arc<dyn Steering>,
     announcer: Announcer,
+    lone: Arc<Lone>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -33,6 +36,7 @@ pub struct DeskParts {
     pub intake: Arc<dyn Intake>,
     pub steering: Arc<dyn Steering>,
     pub announcer: Announcer,
+    pub lone: Lone,
     pub metrics: Arc<Metrics>,
     pub mint: Arc<Mint>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -40,9 +44,9 @@ pub struct DeskParts {
 
 impl Desk {
     pub fn new(parts: DeskParts) -> Self {
-        let DeskParts { intake, steering, announcer, metrics, mint, clock } = parts;
+        let DeskParts { intake, steering, announcer, lone, metrics, mint, clock } = parts;
         let catalog = Catalog::new(Arc::clone(&intake));
-        Self { catalog, mint, batch_room: BatchRoom::default(), intake, steering, announcer, metrics, clock }
+        Self { catalog, mint, batch_room: BatchRoom::default(), intake, steering, announcer, lone: Arc::new(lone), metrics, clock }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -63,7 +67,11 @@ impl Desk {
                 desk.metrics.jobs_accepted.with_label_values(&[queue.as_str(), kind.as_str()]).inc_by(count);
             }
             desk.announcer.timer(enqueued.next_timer);
-            desk.announcer.emit(&enqueued.emissions).await;
+            if desk.lone.offer(&enqueued.emissions, desk.now()).await {
+                desk.announcer.emit_later(enqueued.emissions, EXPRESS_LEAD);
+            } else {
+                desk.announcer.emit(&enqueued.emissions).await;
+            }
             Ok((enqueued.accepted, enqueued.at))
         })
         .await

@@ -29,6 +29,7 @@ mod job_view;
 mod jobs;
 mod json_text;
 mod limits;
+mod lone;
 mod openapi;
 mod operations;
 mod parts;

@@ -83,6 +83,7 @@ fn parts(engine: &Engine, settings: &EngineSettings, api: &ApiSettings, stopping
         access: Arc::clone(&engine.store) as _,
         publisher: engine.publisher(),
         nudges: Arc::clone(&engine.nudges),
+        express: engine.express(),
         feed: Arc::clone(&engine.feed),
         clock: Arc::clone(&engine.clock),
         vault: Arc::clone(&engine.vault),

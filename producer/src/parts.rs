@@ -8,7 +8,7 @@ use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use broker::Publisher;
-use coordination::{Feed, Nudges};
+use coordination::{Express, Feed, Nudges};
 use domain::Timestamp;
 use store::{Access, Intake, Mint, Overview, Reports, Steering};
 use telemetry::Metrics;
@@ -27,6 +27,7 @@ use crate::envelope::Envelope;
 use crate::health::Vitals;
 use crate::jobs::{Live, Shelf};
 use crate::limits::Limits;
+use crate::lone::Lone;
 use crate::principal::Gate;
 use crate::problem::Problem;
 use crate::routes;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub access: Arc<dyn Access>,
     pub publisher: Arc<dyn Publisher>,
     pub nudges: Arc<dyn Nudges>,
+    /// A second way for hints of lone jobs, where there is one.
+    pub express: Option<Arc<dyn Express>>,
     pub feed: Arc<dyn Feed>,
     /// The store's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -86,9 +89,11 @@ pub fn router(parts: Parts) -> Router {
 
 impl Hub {
     fn new(parts: Parts, gate: Gate) -> Self {
-        let Parts { intake, steering, reports, overview, access, publisher, nudges, feed, clock, vault, metrics, mint, .. } = parts;
+        let Parts { intake, steering, reports, overview, access, publisher, nudges, express, feed, clock, vault, metrics, mint, .. } =
+            parts;
         let (retention_shortest, stopping) = (parts.retention_shortest, parts.stopping);
         let announcer = Announcer::new(Arc::clone(&publisher), nudges);
+        let lone = Lone::new(express, Arc::clone(&metrics));
         let backlog = Backlog::new(Arc::clone(&reports));
         let vitals = Vitals {
             reports: Arc::clone(&reports),
@@ -103,7 +108,7 @@ impl Hub {
         let live = Live::new(Arc::clone(&reports), Arc::clone(&feed), stopping);
         let shelf = Shelf { reports, feed, clock: Arc::clone(&clock), retention_shortest };
         Self {
-            desk: Desk::new(DeskParts { intake, steering: Arc::clone(&steering), announcer, metrics, mint, clock }),
+            desk: Desk::new(DeskParts { intake, steering: Arc::clone(&steering), announcer, lone, metrics, mint, clock }),
             shelf,
             keyring,
             gate,

@@ -90,6 +90,7 @@ pub fn start_api(
         access: Arc::clone(&engine.store) as _,
         publisher: engine.publisher(),
         nudges: Arc::clone(&engine.nudges),
+        express: engine.express(),
         feed: Arc::clone(&engine.feed),
         clock: Arc::clone(&engine.clock),
         vault: Arc::clone(&engine.vault),

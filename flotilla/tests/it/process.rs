@@ -9,7 +9,6 @@ use flotilla::{Client, ClientError, Credentials};
 use serde_json::Value;
 use testkit::{ChildGuard, Scratch, program};
 
-
 use crate::servers::Servers;
 
 pub const SOON: Duration = Duration::from_secs(30);

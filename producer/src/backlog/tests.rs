@@ -88,7 +88,7 @@ async fn a_failure_is_shared_too() {
 impl Reports for Slow {
     async fn depths(&self) -> Result<Vec<Depth>, StoreError> {
         self.counted.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep_until(Instant::now() + self.takes).await;
+        testkit::hold(self.takes, "counting takes that long").await;
         if self.fails { Err(StoreError::Unavailable { doing: "counting", source: "s3cret".into() }) } else { Ok(Vec::new()) }
     }
 

@@ -71,6 +71,7 @@ impl Bench {
             access: store.clone(),
             publisher: Arc::new(broker.clone()),
             nudges: coordination.clone(),
+            express: None,
             feed: coordination.clone(),
             clock: Arc::new(move || clock.now()),
             vault: vault.clone(),

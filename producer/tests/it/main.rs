@@ -9,6 +9,7 @@ mod corpus;
 mod document;
 mod double;
 mod events;
+mod express;
 mod figures;
 mod hostile;
 mod idempotency;

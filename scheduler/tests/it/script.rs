@@ -104,7 +104,7 @@ impl Script {
             Plan::TakesLong(_) => panic!("one while is enough"),
             Plan::Fails => Err(gone()),
             Plan::FailsAfter(long) => {
-                tokio::time::sleep_until(Instant::now() + long).await;
+                testkit::hold(long, "the store takes that long").await;
                 Err(gone())
             }
             Plan::Breaks => Err(StoreError::Broken { doing: method, source: "a rule is broken".into() }),
@@ -120,7 +120,7 @@ impl Script {
 
     async fn after_a_while(&self, method: &'static str, plan: Option<Plan>) -> Option<Plan> {
         let Some(Plan::TakesLong(long)) = plan else { return plan };
-        tokio::time::sleep_until(Instant::now() + long).await;
+        testkit::hold(long, "the store takes that long").await;
         self.plans.lock().get_mut(method).and_then(VecDeque::pop_front)
     }
 

@@ -38,6 +38,8 @@ pub struct Servers {
     pub broker: ServerUrl,
     /// `None`: in this process.
     pub redis: Option<ServerUrl>,
+    /// Whether hints take the express lane, too.
+    pub express: bool,
     pub queue_type: QueueType,
     /// Certificates to trust, as a file.
     pub tls_ca: Option<PathBuf>,
@@ -65,6 +67,7 @@ impl Backends {
     pub(crate) fn read(reader: &mut Reader<'_>, database: &Database, seats: Seats) -> Self {
         let broker = place(reader, &vars::BROKER_URL, ["amqp", "amqps"], RABBIT);
         let redis = place(reader, &vars::REDIS_URL, ["redis", "rediss"], REDIS);
+        let express = reader.get(&vars::EXPRESS);
         let queue_type = reader.get::<QueueTypeName>(&vars::QUEUE_TYPE).0;
         let tls_ca = reader.optional(&vars::TLS_CA);
         match seats {
@@ -76,6 +79,7 @@ impl Backends {
                 database: database.clone(),
                 broker,
                 redis: if let Place::Server(redis) = redis { Some(redis) } else { None },
+                express,
                 queue_type,
                 tls_ca,
             }),

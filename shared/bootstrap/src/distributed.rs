@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use broker::Publisher;
 use broker_rabbitmq::{RabbitBroker, RabbitOptions};
-use coordination::{Feed, InProcess, Nudges};
+use coordination::{Express, Feed, InProcess, Nudges};
 use coordination_redis::{RedisCoordination, RedisOptions};
 use settings::ServerUrl;
 use store::Store as _;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::api_publisher::ApiPublisher;
 use crate::backends::Servers;
+use crate::broker_gauges::BrokerGauges;
 use crate::outbox::Outbox;
 use crate::{EngineError, Opening};
 
@@ -36,7 +37,9 @@ pub(crate) struct Distributed {
     pub redis: Option<Arc<RedisCoordination>>,
     pub feed: Arc<dyn Feed>,
     pub nudges: Arc<dyn Nudges>,
+    pub express: Option<Arc<dyn Express>>,
     outbox: Arc<Outbox>,
+    _gauges: BrokerGauges,
 }
 
 impl Distributed {
@@ -52,6 +55,7 @@ impl Distributed {
                 (Arc::clone(&in_process) as _, in_process)
             }
         };
+        let express = redis.clone().filter(|_| servers.express).map(|redis| redis as Arc<dyn Express>);
         let postgres = Arc::new(reach(&servers.database, opening).await?);
         let outbox = Outbox::start(Arc::clone(&postgres) as _, Arc::clone(&nudges), Arc::clone(metrics));
         let clock = Arc::clone(&postgres);
@@ -65,7 +69,9 @@ impl Distributed {
             extra_ca: tls_ca.filter(|_| is_tls(&servers.broker)),
         };
         let rabbit = RabbitBroker::open(options).map_err(|why| EngineError::Broker { place: servers.broker.to_string(), why })?;
-        Ok(Self { postgres, rabbit: Arc::new(rabbit), redis, feed, nudges, outbox })
+        let rabbit = Arc::new(rabbit);
+        let gauges = BrokerGauges::start(Arc::clone(&rabbit), Arc::clone(metrics));
+        Ok(Self { postgres, rabbit, redis, feed, nudges, express, outbox, _gauges: gauges })
     }
 
     pub(crate) fn publisher(&self) -> Arc<dyn Publisher> {

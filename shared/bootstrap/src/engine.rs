@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::{Broker, Publisher};
-use coordination::{Feed, Nudges};
+use coordination::{Express, Feed, Nudges};
 use domain::{TenantId, Timestamp};
 use runtime::Registry;
 use store::{Access as _, Ledger, Mint, Store, StoreError, Upkeep as _};
@@ -149,6 +149,7 @@ impl Engine {
             broker: Arc::clone(&self.broker),
             feed: Arc::clone(&self.feed),
             nudges: Arc::clone(&self.nudges),
+            express: self.express(),
             clock: Arc::clone(&self.clock),
             mint: Arc::clone(&self.mint),
             metrics: Arc::clone(&self.metrics),
@@ -162,6 +163,14 @@ impl Engine {
         match &self.adapters {
             Adapters::Embedded(embedded) => Arc::clone(&embedded.broker) as _,
             Adapters::Distributed(distributed) => distributed.publisher(),
+        }
+    }
+
+    /// The express lane, where processes share a Redis and are to use it. In one process the broker is as near.
+    pub fn express(&self) -> Option<Arc<dyn Express>> {
+        match &self.adapters {
+            Adapters::Embedded(_) => None,
+            Adapters::Distributed(distributed) => distributed.express.clone(),
         }
     }
 

@@ -138,16 +138,17 @@ mod tests {
         assert!(matches!(read(&[], Seats::AllRoles).backends, Backends::Embedded { database: None }));
         let file = read(&[(&vars::DATABASE_URL, "sqlite:///var/lib/flotilla/jobs.db")], Seats::AllRoles).backends;
         assert!(matches!(file, Backends::Embedded { database: Some(path) } if path.as_os_str() == "/var/lib/flotilla/jobs.db"));
-        let distributed = read(&[POSTGRES, RABBIT, REDIS, KEY, (&vars::QUEUE_TYPE, "classic")], Seats::OneRole);
+        let distributed = read(&[POSTGRES, RABBIT, REDIS, KEY, (&vars::QUEUE_TYPE, "classic"), (&vars::EXPRESS, "false")], Seats::OneRole);
         assert_eq!(distributed.servers(), "postgres://db:5432/jobs, amqp://mq/v, redis://redis");
         let Backends::Distributed(servers) = distributed.backends else { panic!("embedded") };
-        assert_eq!(servers.queue_type.as_str(), "classic");
+        assert_eq!((servers.queue_type.as_str(), servers.express), ("classic", false));
         assert_eq!(read(&[POSTGRES, RABBIT, KEY], Seats::AllRoles).servers(), "postgres://db:5432/jobs, amqp://mq/v, embedded:");
     }
 
     #[test]
     fn other_values_are_refused() {
-        let problems = read(&[(&vars::SUCCEEDED_KEPT, "1h"), (&vars::QUEUE_TYPE, "stream")], Seats::AllRoles).expect_err("refused");
-        assert_eq!(problems.len(), 2, "{problems:?}");
+        let problems = read(&[(&vars::SUCCEEDED_KEPT, "1h"), (&vars::QUEUE_TYPE, "stream"), (&vars::EXPRESS, "perhaps")], Seats::AllRoles)
+            .expect_err("refused");
+        assert_eq!(problems.len(), 3, "{problems:?}");
     }
 }

@@ -5,6 +5,7 @@ mod admin;
 mod api_publisher;
 mod api_settings;
 mod backends;
+mod broker_gauges;
 mod checkup;
 mod data_dir;
 mod direct;

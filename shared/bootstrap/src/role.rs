@@ -56,11 +56,12 @@ impl Ended {
     }
 }
 
-const EVERY_ROLE: [&Var; 10] = [
+const EVERY_ROLE: [&Var; 11] = [
     &vars::DATABASE_URL,
     &vars::BROKER_URL,
     &vars::REDIS_URL,
     &vars::SECRET_KEY,
+    &vars::EXPRESS,
     &vars::QUEUE_TYPE,
     &vars::TLS_CA,
     &vars::QUEUES,
