@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use flotilla_client::Client;
 use serde_json::{Value, json};
 use testkit::servers::Database;
-use testkit::{Scratch, eventually};
+use testkit::{ChildGuard, Scratch, eventually};
 
-use crate::process::Process;
 use crate::client::{client, text};
+use crate::process::Process;
 use crate::servers::Servers;
 
 /// A fact that is a moment away, on a busy machine.
@@ -46,6 +46,7 @@ impl Fleet {
             ("FLOTILLA_DATABASE_URL", urls.database.clone()),
             ("FLOTILLA_BROKER_URL", urls.broker.clone()),
             ("FLOTILLA_REDIS_URL", urls.redis.clone()),
+            ("FLOTILLA_QUEUE_TYPE", testkit::servers::queue_type()),
             ("FLOTILLA_SECRET_KEY", "0123456789abcdef".repeat(4)),
             ("FLOTILLA_LISTEN", "127.0.0.1:0".to_owned()),
             ("FLOTILLA_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
@@ -66,6 +67,29 @@ impl Fleet {
         text(&output.stdout)
     }
 
+    /// What `flotilla doctor` says, and whether it finds everything well; with settings of its own over those of the fleet.
+    pub fn doctor(&self, own: &[(&'static str, String)]) -> (bool, String) {
+        let mut command = Command::new(testkit::program("flotilla"));
+        let settings = self.settings.iter().chain(own).map(|(name, value)| (name, value));
+        let output = command.env_clear().current_dir(self.path()).envs(settings).arg("doctor").output().expect("the program starts");
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    }
+
+    /// What a role says that will not start.
+    ///
+    /// # Panics
+    /// When it does.
+    pub async fn refusal(&self, role: &str) -> String {
+        let log = self.path().join(format!("refused-{role}.log"));
+        let file = std::fs::File::create(&log).expect("a log can be written");
+        let mut command = Command::new(testkit::program(role));
+        command.env_clear().current_dir(self.path()).envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let mut process = ChildGuard::spawn(command.stdout(Stdio::null()).stderr(file));
+        let (status, said) = (process.end(SOON).await, std::fs::read_to_string(&log).unwrap_or_default());
+        assert_eq!(status.code(), Some(1), "{said}");
+        said
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -76,6 +100,17 @@ impl Fleet {
         let mut settings = self.settings.clone();
         settings.extend_from_slice(own);
         Process::start(role, &settings, self.path().join(format!("{number}-{role}.log"))).await
+    }
+
+    /// The same where it may end at once, because a server is away.
+    ///
+    /// # Errors
+    /// With what it said, when it has ended.
+    pub async fn try_start(&self, role: &str, own: &[(&'static str, String)]) -> Result<Process, String> {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let mut settings = self.settings.clone();
+        settings.extend_from_slice(own);
+        Process::try_start(role, &settings, self.path().join(format!("{number}-{role}.log"))).await
     }
 
     pub async fn producer(&self) -> Process {

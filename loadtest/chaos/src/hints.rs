@@ -38,11 +38,16 @@ pub fn jobs_in(body: &[u8]) -> Vec<String> {
     ids.chunks(16).map(uuid).collect()
 }
 
+/// How many jobs the hints in the queue name, with repeats. A look counts as a delivery of each.
+pub async fn hinted(vhost: &Vhost) -> usize {
+    vhost.peek(CLASS_QUEUE, PORTION).await.iter().map(|message| jobs_in(&message.body).len()).sum()
+}
+
 /// From now on, the broker keeps a copy of whatever is published.
 pub async fn tap(vhost: &Vhost) {
     let path = |middle: &str, tail: &str| format!("/api/{middle}/%2F/{tail}");
     assert_eq!(vhost.name(), "/");
-    vhost.ask("PUT", path("queues", TAP), Some(json!({"durable": false, "arguments": {"x-queue-type": "classic"}}))).await;
+    vhost.ask("PUT", path("queues", TAP), Some(json!({"durable": true, "arguments": {"x-queue-type": "classic"}}))).await;
     vhost.ask("POST", path("bindings", &format!("e/amq.rabbitmq.trace/q/{TAP}")), Some(json!({"routing_key": "publish.#"}))).await;
     trace(vhost, true).await;
 }

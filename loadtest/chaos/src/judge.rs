@@ -17,7 +17,7 @@ pub struct Judge {
     /// The beginning of a line whose end is not written yet.
     rest: String,
     accepted: BTreeMap<String, Accepted>,
-    _process: ChildGuard,
+    process: ChildGuard,
 }
 
 /// What was accepted under one webhook id.
@@ -37,7 +37,11 @@ impl Judge {
         let mut process = ChildGuard::spawn(command.arg(secret).arg(&path).stdout(Stdio::piped()).stderr(Stdio::null()));
         let mut url = String::new();
         BufReader::new(process.child().stdout.take().expect("piped")).read_line(&mut url).expect("it says where it listens");
-        Self { url: url.trim().to_owned(), ledger, rest: String::new(), accepted: BTreeMap::new(), _process: process }
+        Self { url: url.trim().to_owned(), ledger, rest: String::new(), accepted: BTreeMap::new(), process }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where the receiver behaves as a path of `testkit::receiver` says.
@@ -56,7 +60,9 @@ impl Judge {
         let whole = self.rest.rfind('\n').map_or(0, |end| end + 1);
         for line in self.rest.drain(..whole).collect::<String>().lines() {
             let line: Value = serde_json::from_str(line).expect("JSON");
-            let accepted = self.accepted.entry(line["id"].as_str().expect("an id").to_owned()).or_default();
+            // The others tell that something was answered.
+            let Some(id) = line["id"].as_str() else { continue };
+            let accepted = self.accepted.entry(id.to_owned()).or_default();
             accepted.times += 1;
             accepted.bodies.insert(line["body"].as_u64().expect("a hash"));
             assert_eq!(accepted.bodies.len(), 1, "one webhook id came with two bodies: {line}");

@@ -38,6 +38,15 @@ impl Stage {
         ids(&answer.body).into_iter().collect()
     }
 
+    /// The same while something is broken: until it is taken, `by` then.
+    pub async fn resubmit(&mut self, jobs: usize, ms: u32, by: Duration) -> BTreeSet<String> {
+        self.submitted += 1;
+        let (body, key) = (batch(&self.judge.late(ms), self.submitted, jobs), format!("stage-{}", self.submitted));
+        let sent = async || self.client.post_text("/v1/jobs/batch", body.clone(), Some(&key)).await;
+        let answer = eventually("a batch is taken", by, sent).await;
+        ids(&answer.body).into_iter().collect()
+    }
+
     /// Waits until all of these were accepted by the judge.
     pub async fn accepted(&mut self, jobs: &BTreeSet<String>, by: Duration) {
         eventually("the judge has accepted them", by, async || {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use testkit::{FaultProxy, Mode, eventually, servers};
 
 use chaos::fleet::{SOON, Urls};
-use chaos::stage::Stage;
 use chaos::fresh_servers;
+use chaos::stage::Stage;
 
 const JOBS: usize = 100;
 /// An unconfirmed emission is due after 5 s, and looked for each second (queue-core, failure matrix).

@@ -1,17 +1,27 @@
 //! A worker is cut off from one server and keeps the others: what runs is not disturbed, and what cannot be done waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use testkit::{FaultProxy, Mode, eventually, servers};
 
 use chaos::fleet::{SOON, Urls, running_on, worker_id};
-use chaos::stage::Stage;
 use chaos::fresh_servers;
+use chaos::measured;
+use chaos::orders::{job, late_effect, plain};
+use chaos::process::Process;
+use chaos::stage::Stage;
 
 const SLOTS: u32 = 10;
 const JOBS: usize = 10;
 /// How late the receiver answers: long enough to cut the worker off meanwhile, much less than a lease.
 const LATE_MS: u32 = 3_000;
+/// From the last renewal that got through.
+const LEASE_FOR: Duration = Duration::from_secs(20);
+/// A handler has 5 s to heed being asked to stop.
+const ABORTED_WITHIN: Duration = Duration::from_secs(10);
+/// The rescuer is quiet for 40 s after its start.
+const RESCUED_WITHIN: Duration = Duration::from_secs(75);
 
 /// I2, I3: it computes on, keeps what has ended, and claims nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +86,6 @@ async fn without_the_broker_a_worker_finishes_what_it_runs_and_subscribes_again(
 /// The lease ends while the worker is stopped: others take its jobs over, and whatever it still wants to say is not heard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_was_stopped_past_its_lease_is_fenced() {
-    const RESCUED_WITHIN: Duration = Duration::from_secs(60);
     let servers = fresh_servers!();
     let mut stage = Stage::on(&Urls::of(&servers)).await;
     let mut frozen = stage.fleet.worker(SLOTS).await;
@@ -112,4 +121,100 @@ async fn a_worker_that_was_stopped_past_its_lease_is_fenced() {
     stage.accepted(&more, SOON).await;
     chaos::stage::done(&servers.database, 2 * JOBS, SOON).await;
     stage.stop([frozen]).await;
+}
+
+/// What a worker of the laboratory runs when it is cut off from the database for longer than its lease.
+struct Past {
+    /// They end at once; nobody can be told.
+    done: Vec<String>,
+    /// They would go on; one of them does not even heed being asked to stop.
+    long: Vec<String>,
+    /// It begins its effect when it is asked to stop.
+    late: Vec<String>,
+}
+
+impl Past {
+    /// Returns when all of them run on `worker`, whose link is cut, and those that ended wait to be recorded.
+    async fn begun(stage: &Stage, worker: &Process, proxy: &FaultProxy) -> Self {
+        const QUICK_MS: u64 = 3_000;
+        const LONG_MS: u64 = 300_000;
+        let late = stage.order(&[late_effect("hold", &stage.judge)]).await;
+        let long = stage.order(&[plain(LONG_MS), job("deaf", &json!({ "ms": LONG_MS }))]).await;
+        let done = stage.order(&[plain(QUICK_MS), plain(QUICK_MS)]).await;
+        stage.running(&[&done[..], &long, &late].concat()).await;
+        proxy.set(Mode::Cut);
+        eventually("what ended waits to be recorded", SOON, async || worker.metric("flotilla_worker_settle_backlog").await >= 1.0).await;
+        Self { done, long, late }
+    }
+
+    /// Waits for the end of the lease, and until nothing runs any more. The judge was not asked for anything.
+    async fn over(&self, stage: &mut Stage, worker: &Process) {
+        let cut = Instant::now();
+        eventually("the lease is over", SOON, async || worker.metric("flotilla_worker_fenced_total").await == 1.0).await;
+        assert!(cut.elapsed() <= LEASE_FOR, "{:?}", cut.elapsed());
+        eventually("the handlers have stopped", ABORTED_WITHIN, async || worker.metric("flotilla_worker_busy_slots").await == 0.0).await;
+        measured("cut off from the database", "handlers stopped, the deaf aborted", cut.elapsed());
+        assert_eq!(stage.judge.count(), 0, "no effect begins after the lease");
+    }
+}
+
+/// I2, I3: nobody acted on the lease yet, so what it had ended counts when it comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_its_lease_a_worker_stops_and_what_it_had_ended_still_counts() {
+    let servers = fresh_servers!();
+    let proxy = FaultProxy::start(servers::postgres().expect("asked before").port()).await;
+    let mut stage = Stage::on(&Urls::of(&servers)).await;
+    let own = servers::through(&servers.database.url(), proxy.port());
+    let worker = stage.fleet.chaos_worker(SLOTS, &[("FLOTILLA_DATABASE_URL", own)]).await;
+    let old = worker_id(&servers.database, &worker).await;
+    let past = Past::begun(&stage, &worker, &proxy).await;
+    past.over(&mut stage, &worker).await;
+    let waiting = stage.order(&vec![plain(0); 5]).await;
+    proxy.set(Mode::Pass);
+    for job in stage.succeeded(&past.done, SOON).await {
+        assert_eq!((&job["run"], &job["crashes"]), (&json!(1), &json!(0)), "recorded, not repeated: {job:#}");
+    }
+    // Under its new id; nothing but a hint of them was there before.
+    for job in stage.succeeded(&waiting, SOON).await {
+        assert_eq!(job["run"], 1, "{job:#}");
+    }
+    let new = format!("select count(*) from worker where pid = {} and id <> '{old}'", worker.pid());
+    assert_eq!(servers.database.count(&new).await, 1, "under a new id");
+    // The rescuer finds the rest, and the same process runs it.
+    stage.until("the others run again", &past.long, RESCUED_WITHIN, |job| job["state"] == "running" && job["run"] == 2).await;
+    let late = stage.succeeded(&past.late, SOON).await;
+    assert_eq!((&late[0]["result"], stage.judge.count()), (&json!("run 2"), 1), "the one effect");
+    stage.stop([]).await;
+}
+
+/// I3: its jobs were given to others meanwhile, so nothing it had ended counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_cut_off_until_its_jobs_are_rescued_is_fenced() {
+    let servers = fresh_servers!();
+    let proxy = FaultProxy::start(servers::postgres().expect("asked before").port()).await;
+    let mut stage = Stage::on(&Urls::of(&servers)).await;
+    let own = servers::through(&servers.database.url(), proxy.port());
+    let worker = stage.fleet.chaos_worker(SLOTS, &[("FLOTILLA_DATABASE_URL", own)]).await;
+    let past = Past::begun(&stage, &worker, &proxy).await;
+    past.over(&mut stage, &worker).await;
+    let other = stage.fleet.chaos_worker(SLOTS, &[]).await;
+    let again = |job: &Value| job["run"] == 2 && job["crashes"] == 1;
+    stage.until("its jobs run elsewhere", &[&past.done[..], &past.long].concat(), RESCUED_WITHIN, again).await;
+    // Also what the broker would have given to the worker that is cut off: that one is not subscribed.
+    let done = stage.succeeded(&[&past.done[..], &past.late].concat(), SOON).await;
+    assert_eq!((&done[2]["result"], stage.judge.count()), (&json!("run 2"), 1), "the one effect");
+
+    proxy.set(Mode::Pass);
+    eventually("what it had ended is given up", SOON, async || {
+        let ends = worker.metric("flotilla_worker_settle_backlog").await;
+        if ends == 0.0 && worker.log_text().contains("this attempt's end does not count") { Ok(()) } else { Err(worker.said()) }
+    })
+    .await;
+    for job in done {
+        assert_eq!(stage.job(job["id"].as_str().expect("an id")).await, job, "no settle");
+    }
+    let recorded = servers.database.count("select sum(succeeded) from job_rate").await;
+    assert_eq!(recorded, past.done.len() as u64 + 1, "each once, and the effect");
+    stage.stop([]).await;
+    drop(other);
 }

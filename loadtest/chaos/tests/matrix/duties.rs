@@ -4,11 +4,11 @@ use serde_json::json;
 use testkit::servers::{Database, Message, Vhost};
 use testkit::{eventually, within};
 
+use chaos::client::until_ended;
 use chaos::fleet::{SOON, Urls};
+use chaos::fresh_servers;
 use chaos::hints::CLASS_QUEUE;
 use chaos::stage::Stage;
-use chaos::client::until_ended;
-use chaos::fresh_servers;
 
 const DEAD_QUEUE: &str = "flotilla.v1.dead.webhooks";
 const RECORDER: &str = "flotilla.v1.dead_recorder";

@@ -10,12 +10,12 @@ use serde_json::Value;
 use testkit::servers::Database;
 use testkit::{eventually, within};
 
+use chaos::client::jobs;
 use chaos::fleet::{Fleet, SOON, Urls, batch, default_secret, ids, running_on, worker_id};
+use chaos::fresh_servers;
 use chaos::judge::{Accepted, Judge};
 use chaos::process::Process;
 use chaos::submitter::Submission;
-use chaos::client::jobs;
-use chaos::fresh_servers;
 
 const BATCHES: usize = 40;
 const BATCH: usize = 500;

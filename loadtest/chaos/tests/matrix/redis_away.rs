@@ -1,14 +1,16 @@
 //! Redis is emptied, and goes away altogether: it makes a fleet quicker and more friendly, and nobody needs it.
 
-use private_redis::emptied;
 use testkit::servers::{self, PrivateRedis, Stop};
-use testkit::{eventually, skip};
+use testkit::{eventually, skip, within};
 
 use chaos::fleet::{SOON, Urls};
 use chaos::process::Process;
+use chaos::redis::said;
 use chaos::stage::Stage;
 
 const JOBS: usize = 50;
+/// How long the job takes that is followed: longer than Redis takes to go.
+const LATE_MS: u32 = 4_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_redis_jobs_go_on() {
@@ -21,7 +23,7 @@ async fn without_redis_jobs_go_on() {
     stage.submit(JOBS, 0).await;
     stage.done_once(&database, JOBS, SOON).await;
 
-    emptied(&redis).await;
+    assert_eq!(said(&redis.server(), "FLUSHALL").await, "+OK");
     stage.submit(JOBS, 0).await;
     stage.done_once(&database, 2 * JOBS, SOON).await;
 
@@ -50,24 +52,41 @@ async fn is_missed(worker: &Process, missed: bool) {
     .await;
 }
 
-mod private_redis {
-    use testkit::servers::PrivateRedis;
-    use testkit::within;
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-    use tokio::net::TcpStream;
-
-    use chaos::fleet::SOON;
-
-    /// Everything in it is gone. Redis speaks plain lines as well.
-    pub async fn emptied(redis: &PrivateRedis) {
-        let url = url::Url::parse(&redis.url()).expect("a URL");
-        let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).await.expect("it listens");
-        let said = format!("AUTH {}\r\nFLUSHALL\r\n", url.password().expect("it has a password"));
-        stream.write_all(said.as_bytes()).await.expect("written");
-        let mut answers = BufReader::new(stream).lines();
-        for _ in 0..2 {
-            let answer = within("an answer", SOON, answers.next_line()).await.expect("readable");
-            assert_eq!(answer.as_deref(), Some("+OK"));
-        }
+/// An event stream is made of what the store knows: with Redis gone from under it, it ends as the job does, and a later one begins
+/// where the first was left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_events_come_from_the_store() {
+    let (Some(postgres), Some(rabbit)) = (servers::postgres(), servers::rabbitmq()) else { skip!("postgres", servers::HOW) };
+    let Some(redis) = PrivateRedis::start().await else { skip!("redis", "Redis is not installed") };
+    let (database, vhost) = (postgres.fresh_database().await, rabbit.fresh_vhost().await);
+    let urls = Urls { database: database.url(), broker: vhost.url(), redis: redis.url() };
+    let mut stage = Stage::on(&urls).await;
+    let worker = stage.fleet.worker(10).await;
+    let job = stage.submit(1, LATE_MS).await;
+    stage.accepted(&job, SOON).await;
+    let id = job.first().expect("one");
+    let mut stream = events(&stage, id, None).await;
+    let mut first = String::new();
+    while !first.contains("\"running\"") {
+        let more = within("the first event", SOON, stream.chunk()).await.expect("readable").expect("it goes on");
+        first.push_str(&String::from_utf8_lossy(&more));
     }
+
+    redis.stop(Stop::AtOnce).await;
+    let rest = within("the stream ends", SOON, stream.text()).await.expect("whole");
+    assert!(rest.contains("\"succeeded\""), "{rest}");
+    let place = first.lines().find_map(|line| line.strip_prefix("id:")).map(|place| place.trim().to_owned());
+    let later = within("another stream ends", SOON, events(&stage, id, place).await.text()).await.expect("whole");
+    assert!(later.contains("\"succeeded\""), "{later}");
+    stage.stop([worker]).await;
+}
+
+/// Its event stream, from the beginning or behind an event.
+async fn events(stage: &Stage, id: &str, after: Option<String>) -> reqwest::Response {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = http.get(format!("{}/v1/jobs/{id}/events", stage.producer.url())).bearer_auth(stage.fleet.key());
+    let request = after.into_iter().fold(request, |request, place| request.header("last-event-id", place));
+    let answer = within("an answer", SOON, request.send()).await.expect("answered");
+    assert_eq!(answer.status(), 200);
+    answer
 }
