@@ -10,7 +10,7 @@ use crate::stage::Stage;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DUTIES: [(&str, &str, u64); 4] =
-    [("promote", "promote", 1_000), ("release", "release", 2_000), ("rescue", "rescue", 2_000), ("retain", "retain", 60_000)];
+    [("promote", "promote", 1_000), ("release", "release", 2_000), ("rescue", "rescue", 1_000), ("retain", "retain", 60_000)];
 
 #[tokio::test(start_paused = true)]
 async fn every_duty_runs_at_its_start_and_at_its_period() {

@@ -1,7 +1,7 @@
 //! Which real servers may a test use? Those that `cargo xtask test` started, each test with names of its own in them, and
 //! private ones for tests that break theirs.
 //!
-//! ```ignore
+//! ```text
 //! let Some(server) = servers::postgres() else { testkit::skip!("postgres", servers::HOW) };
 //! let database = servers::unique_name("t");   // the test makes it through `server.admin_url()`
 //! let url = server.url(&database);
