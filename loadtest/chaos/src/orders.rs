@@ -15,8 +15,8 @@ use crate::stage::Stage;
 const LONG: &str = "10m";
 /// How often jobs that are waited for are looked at: a wait may be a minute long.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Passes of the rescuer, one each 2 s, until a lease that is not renewed from now on ends after the rescuer's quiet time.
-const QUIET_PASSES: f64 = 11.0;
+/// Passes of the rescuer, one each second, until a lease that is not renewed from now on ends after the rescuer's quiet time.
+const QUIET_PASSES: f64 = 24.0;
 
 /// A job of a kind of ours.
 pub fn job(kind: &str, payload: &Value) -> Value {

@@ -16,7 +16,7 @@ const SLOTS: u32 = 8;
 const CLASS_QUEUE: &str = "flotilla.v1.chaos.p2";
 /// Longer than the row.
 const LONG_MS: u64 = 300_000;
-/// The figure: a lease of 20 s, a look every 2 s, a second of patience.
+/// The figure: a lease of 20 s, a look every second, a second of patience.
 const ELSEWHERE_WITHIN: Duration = Duration::from_secs(25);
 /// A connection that broke is noticed by the broker at once.
 const REDELIVERED_WITHIN: Duration = Duration::from_secs(10);
